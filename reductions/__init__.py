@@ -1,0 +1,1 @@
+"""Reductions from 3-SAT to robust memorization and to network verification, and back."""

@@ -1,0 +1,1 @@
+"""relucert: exact verification and complexity toolkit for ReLU networks."""

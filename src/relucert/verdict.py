@@ -1,0 +1,136 @@
+"""The one answer: Proved, Violated or Unknown, as types.
+
+"Violated" cannot be made without a rational input that was re-evaluated exactly; "Proved" says
+by what means, and whether that means bounds every rounding error; "Unknown" names its reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+from fractions import Fraction
+
+from relucert.errors import RelucertError
+from relucert.network import Network
+from relucert.query import Query
+
+__all__ = [
+    "Method",
+    "Proved",
+    "Reason",
+    "Unknown",
+    "Verdict",
+    "Violated",
+    "Witness",
+    "combined",
+    "confirm",
+]
+
+
+class Method(Enum):
+    """By what means a query was proved; ``rigorous`` means no rounding error is unaccounted."""
+
+    EMPTY = "nothing is unsafe"
+    BOUNDS = "linear bounds, rounding bounded"
+    LP_DUAL = "linear programme's dual, rounding bounded"
+    ENUMERATION = "enumeration of activation patterns, exact"
+    MILP = "MILP, solver tolerance"
+
+    @property
+    def rigorous(self) -> bool:
+        """Whether every rounding error is accounted for."""
+        return self is not Method.MILP
+
+
+class Reason(Enum):
+    """Why there is no verdict."""
+
+    TIME = "time limit"
+    MEMORY = "memory limit"
+    SOLVER = "solver failed"
+    MARGIN = "margin within tolerance"
+    NUMERICS = "numbers too wide for the solver"
+    SIZE = "too many activation patterns to enumerate"
+    INTERRUPTED = "interrupted"
+    ENGINE = "this engine cannot decide it"
+
+
+@dataclass(frozen=True)
+class Witness:
+    """A rational input and its exact output; made only by `confirm`."""
+
+    input: tuple[Fraction, ...]
+    output: tuple[Fraction, ...]
+
+
+@dataclass(frozen=True)
+class Proved:
+    """No input of the query's boxes is unsafe, established by ``method``.
+
+    ``tolerance`` is the solver's, where the method depends on one.
+    """
+
+    method: Method
+    tolerance: float | None = None
+
+    @property
+    def words(self) -> str:
+        """The verdict as people read it."""
+        if self.tolerance is None:
+            return f"Proved ({self.method.value})"
+        return f"Proved ({self.method.value} {self.tolerance:.0e})"
+
+
+@dataclass(frozen=True)
+class Violated:
+    """``witness`` lies in the box and its exact output is unsafe."""
+
+    witness: Witness
+
+    @property
+    def words(self) -> str:
+        """The verdict as people read it."""
+        return "Violated (counterexample checked exactly)"
+
+
+@dataclass(frozen=True)
+class Unknown:
+    """No verdict, and why; ``detail`` adds figures, such as the open margin."""
+
+    reason: Reason
+    detail: str = ""
+
+    @property
+    def words(self) -> str:
+        """The verdict as people read it."""
+        detail = f": {self.detail}" if self.detail else ""
+        return f"Unknown ({self.reason.value}{detail})"
+
+
+Verdict = Proved | Violated | Unknown
+
+
+def confirm(network: Network, query: Query, x: Sequence[Fraction]) -> Violated | None:
+    """Evaluate ``x`` exactly; Violated when it is a counterexample, else None."""
+    point = tuple(Fraction(value) for value in x)
+    output = network.evaluate_exactly(point)
+    if not query.violated_by(point, output):
+        return None
+    return Violated(Witness(point, output))
+
+
+def combined(verdicts: Sequence[Verdict]) -> Verdict:
+    """The verdict on a union of queries: a violation wins, then an unknown, then the proofs.
+
+    Of several proofs the weakest method is named.
+    """
+    if not verdicts:
+        raise RelucertError("no verdicts to combine")
+    for kind in (Violated, Unknown):
+        for verdict in verdicts:
+            if isinstance(verdict, kind):
+                return verdict
+    proofs = [verdict for verdict in verdicts if isinstance(verdict, Proved)]
+    order = list(Method)
+    return max(proofs, key=lambda proof: (order.index(proof.method), proof.tolerance or 0.0))
