@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
+from typing import TypeAlias
 
 import numpy as np
 import scipy.sparse as sp
@@ -21,7 +22,7 @@ from relucert.exact import ExactVector, IntegerRows, integer_rows, scaled_by_rec
 
 __all__ = ["Layer", "Network"]
 
-Matrix = np.ndarray | sp.csr_array
+Matrix: TypeAlias = "np.ndarray | sp.csr_array"
 
 
 def _own_matrix(matrix: Matrix) -> Matrix:
