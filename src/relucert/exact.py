@@ -24,6 +24,7 @@ __all__ = [
     "float_below",
     "format_rational",
     "integer_rows",
+    "nearest_float",
     "parse_rational",
     "scaled_by_reciprocals",
     "short_rational_between",
@@ -83,7 +84,7 @@ def format_rational(value: Fraction) -> str:
 
 def float_below(value: Fraction) -> float:
     """The largest float64 that is not above ``value`` (-inf below the float range)."""
-    nearest = _nearest(value)
+    nearest = nearest_float(value)
     if nearest == math.inf or (math.isfinite(nearest) and Fraction(nearest) > value):
         return math.nextafter(nearest, -math.inf)
     return nearest
@@ -94,7 +95,8 @@ def float_above(value: Fraction) -> float:
     return -float_below(-value)
 
 
-def _nearest(value: Fraction) -> float:
+def nearest_float(value: Fraction) -> float:
+    """The float64 nearest to ``value``; infinite beyond the float range."""
     try:
         return float(value)
     except OverflowError:

@@ -1,0 +1,1 @@
+"""Linear programmes: solver-neutral rows, HiGHS in memory, rigorous and exact answers."""

@@ -1,0 +1,1 @@
+"""The MILP engine: exact encodings of networks as mixed-integer programmes."""

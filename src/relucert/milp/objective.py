@@ -1,0 +1,141 @@
+"""An unsafe polyhedron as an objective: the smallest ``max_i (C_i y - d_i)`` over the box.
+
+The box reaches the polyhedron exactly when that minimum is at most zero.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+
+from relucert.bounds.backward import Relaxation, lower_bounds
+from relucert.bounds.interval import Intervals, rectified
+from relucert.bounds.rounding import SAFETY, UNIT
+from relucert.exact import float_below, nearest_float
+from relucert.lp.highs import MIP_TOLERANCE
+from relucert.lp.model import LinearModel
+from relucert.milp.encode import Encoding, scaled_row
+from relucert.query import Polyhedron
+
+__all__ = ["FloatRows", "Objective", "add_objective", "float_rows", "row_bounds", "solver_margin"]
+
+
+@dataclass(frozen=True, eq=False)
+class FloatRows:
+    """A polyhedron's rows as float64: ``coefficients @ y - limits`` is at most zero inside it.
+
+    ``error`` (rows, outputs) bounds what rounding the coefficients may have changed; ``limits``
+    are rounded up, so that the float polyhedron is the larger one.
+    """
+
+    coefficients: np.ndarray
+    error: np.ndarray
+    limits: np.ndarray
+
+
+def float_rows(polyhedron: Polyhedron) -> FloatRows:
+    """The rows of a polyhedron in float64, with the error of rounding them."""
+    coefficients = np.array(
+        [[nearest_float(value) for value in row] for row in polyhedron.coefficients],
+        dtype=np.float64,
+    )
+    exact = np.array(
+        [[_is_float(value) for value in row] for row in polyhedron.coefficients],
+        dtype=bool,
+    )
+    error = np.where(exact, 0.0, np.abs(coefficients) * (2 * UNIT) + 2.0**-1070)
+    limits = np.array([-float_below(-value) for value in polyhedron.limits])
+    return FloatRows(coefficients, error, limits)
+
+
+def _is_float(value: Fraction) -> bool:
+    rounded = nearest_float(value)
+    return math.isfinite(rounded) and Fraction(rounded) == value
+
+
+def row_bounds(chain: list[Relaxation], box: Intervals, rows: FloatRows) -> np.ndarray:
+    """Valid lower bounds on every ``C_i y - d_i`` over the box: one positive bound refutes."""
+    outputs = rectified(chain[-1].pre, chain[-1].layer.relu)
+    bounds = lower_bounds(chain, box, rows.coefficients)
+    with np.errstate(all="ignore"):
+        lost = np.where(rows.error > 0, rows.error * outputs.magnitude, 0.0).sum(axis=1) * SAFETY
+        found = bounds - lost - rows.limits
+        found -= 4 * UNIT * (np.abs(bounds) + lost + np.abs(rows.limits))
+    return np.where(np.isnan(found), -np.inf, found)
+
+
+@dataclass(frozen=True, eq=False)
+class Objective:
+    """A finished model that minimises ``2**exponent * x[column]``, cut off at ``margin``.
+
+    ``margin`` (in the objective's real units) is what the solver's tolerances could hide.
+    """
+
+    model: LinearModel
+    column: int
+    exponent: int
+    margin: float
+
+    def value(self, scaled: float) -> float:
+        """The objective in real units."""
+        return float(np.ldexp(scaled, self.exponent))
+
+
+def add_objective(
+    encoding: Encoding, rows: FloatRows, bounds: np.ndarray, reach: np.ndarray, margin: float
+) -> Objective:
+    """Add ``t >= C_i y - d_i`` for every row and minimise t, with ``t <= margin``.
+
+    bounds: valid lower bounds on the rows. reach: valid upper bounds on their absolute values.
+    """
+    builder, wires = encoding.builder, encoding.outputs
+    low = float(bounds.max())
+    exponent = int(np.frexp(float(reach.max()))[1])
+    # The lower end is widened a little: it only keeps the model bounded.
+    column = builder.variable(
+        float(np.ldexp(low, -exponent)) - 1e-9, float(np.ldexp(margin, -exponent))
+    )
+    for coefficients, error, limit in zip(rows.coefficients, rows.error, rows.limits, strict=True):
+        used = np.flatnonzero((coefficients != 0) & (wires.columns >= 0))
+        loose = float(error[used] @ np.ldexp(1.0, wires.exponents[used])) * SAFETY
+        scaled_row(
+            builder,
+            np.concatenate([[column], wires.columns[used]]),
+            np.concatenate([[1.0], -coefficients[used]]),
+            np.concatenate([[exponent], wires.exponents[used]]),
+            -float(limit) - loose,
+            np.inf,
+        )
+    return Objective(builder.build({column: 1.0}), column, exponent, margin)
+
+
+def solver_margin(chain: list[Relaxation], rows: FloatRows) -> float:
+    """How far the objective may be off when every row and phase is off by the tolerance.
+
+    First-order propagation through the network, independent errors added in squares, times ten.
+    A heuristic measure of trust, not a proof: it decides when a MILP answer counts as Unknown.
+    """
+    errors = np.zeros(chain[0].layer.input_size)
+    for relaxation in chain:
+        layer = relaxation.layer
+        divisor = 1.0 if layer.divisor is None else layer.divisor
+        squares = layer.weight * layer.weight
+        carried = np.sqrt(squares @ errors**2) / divisor
+        size = np.sqrt(squares @ relaxation.inputs.magnitude**2 + layer.bias**2) / divisor
+        local = MIP_TOLERANCE * np.maximum(size, relaxation.pre.magnitude)
+        errors = carried + np.where(_copies(relaxation), 0.0, local)
+        errors = np.where(relaxation.dead, 0.0, errors)
+    final = np.sqrt((rows.coefficients**2) @ (errors**2)).max(initial=0.0)
+    return float(10.0 * final)
+
+
+def _copies(relaxation: Relaxation) -> np.ndarray:
+    """Rows that merely carry a coordinate along."""
+    layer = relaxation.layer
+    weight = abs(layer.weight)
+    sums = np.asarray(weight.sum(axis=1)).ravel()
+    counts = np.asarray((weight != 0).sum(axis=1)).ravel()
+    return np.asarray((counts == 1) & (sums == 1.0) & (layer.bias == 0) & ~layer.relu)

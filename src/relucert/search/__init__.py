@@ -1,0 +1,1 @@
+"""Search: falsification and enumeration of activation patterns."""

@@ -1,0 +1,151 @@
+"""The facade: certify a query about a network. Reads as the story the project tells.
+
+read network -> read query -> bounds -> attack -> encode and solve -> verdict
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from relucert.bounds.backward import Relaxation, bound_network
+from relucert.bounds.interval import Intervals
+from relucert.errors import UsageError
+from relucert.limits import Limits
+from relucert.milp.engine import MilpOptions, decide_case, open_parts
+from relucert.milp.tighten import tighten
+from relucert.network import Network
+from relucert.query import Case, Query
+from relucert.search.attack import Attack, attack_case
+from relucert.search.enumerate import enumerate_case
+from relucert.verdict import Method, Proved, Reason, Unknown, Verdict, Violated, combined
+
+__all__ = ["ENGINES", "Outcome", "certify"]
+
+ENGINES = ("auto", "bounds", "milp", "enumerate")
+_ATTACK_SECONDS = 3.0
+_ATTACK_SHARE = 0.1
+_TIGHTEN_SHARE = 0.2
+_ENUMERATION_SECONDS = 30.0
+_ENUMERATION_INPUTS = 16
+_ENUMERATION_NEURONS = 64
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What `certify` found: the verdict, wall-clock seconds, and the seed of the attack."""
+
+    verdict: Verdict
+    seconds: float
+    seed: int
+
+    def __str__(self) -> str:
+        return f"{self.verdict.words} in {self.seconds:.2f} s"
+
+
+@dataclass(frozen=True, eq=False)
+class _Job:
+    network: Network
+    query: Query
+    engine: str
+    options: MilpOptions
+    limits: Limits
+    seed: int
+    progress: Progress | None
+
+    def say(self, words: str) -> None:
+        if self.progress is not None:
+            self.progress(words)
+
+
+def certify(
+    network: Network,
+    query: Query,
+    *,
+    engine: str = "auto",
+    timeout: float = math.inf,
+    solver: str = "HiGHS",
+    threads: int = 1,
+    memory: float = math.inf,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> Outcome:
+    """Decide whether any input of the query's boxes has an unsafe output.
+
+    engine: "auto" (bounds, attack, MILP, and for tiny networks exact enumeration where the MILP
+    cannot tell), "milp" (the same without enumeration), "bounds" (incomplete, quick),
+    "enumerate" (exact, tiny networks only). timeout: seconds for the whole query. solver:
+    "HiGHS" or any solver that PuLP knows. threads: of the solver. memory: bytes that this
+    process may hold. seed: of the attack. progress: called with a line about the work at hand.
+
+    Violated always carries an exactly checked input; Proved says by which method; everything
+    else is Unknown with a reason. Raises QueryError when query and network do not fit,
+    UsageError for an unknown engine or solver, SolverError when a solver is not installed.
+    """
+    if engine not in ENGINES:
+        raise UsageError(f"unknown engine {engine!r}; choose from {', '.join(ENGINES)}")
+    if not timeout > 0:
+        raise UsageError(f"the time limit must be positive, not {timeout!r}")
+    query.fits(network.input_size, network.output_size)
+    limits = Limits(timeout, memory, threads)
+    job = _Job(network, query, engine, MilpOptions(solver), limits, seed, progress)
+    verdicts: list[Verdict] = []
+    for case in query.cases:
+        verdicts.append(_certify_case(job, case))
+        if isinstance(verdicts[-1], Violated):
+            break
+    verdict = combined(verdicts) if verdicts else Proved(Method.EMPTY)
+    return Outcome(verdict, limits.elapsed, seed)
+
+
+def _certify_case(job: _Job, case: Case) -> Verdict:
+    if not case.unsafe:
+        return Proved(Method.EMPTY)
+    if job.engine == "enumerate":
+        return enumerate_case(job.network, job.query, case, job.limits).verdict
+    job.say("bounds")
+    box = Intervals(*case.box.enclosing_floats)
+    chain = bound_network(job.network, box)
+    case = Case(case.box, open_parts(chain, box, case.unsafe))
+    if not case.unsafe:
+        return Proved(Method.BOUNDS)
+    if job.engine == "bounds":
+        return Unknown(Reason.ENGINE, f"{len(case.unsafe)} unsafe sets left open by linear bounds")
+    return _attacked(job, case) or _solved(job, case, box, chain)
+
+
+def _attacked(job: _Job, case: Case) -> Violated | None:
+    job.say("looking for a counterexample")
+    seconds = min(_ATTACK_SECONDS, _ATTACK_SHARE * job.limits.remaining)
+    attack = Attack(seconds=seconds, seed=job.seed)
+    return attack_case(job.network, job.query, case, attack, job.limits).violated
+
+
+def _solved(job: _Job, case: Case, box: Intervals, chain: list[Relaxation]) -> Verdict:
+    job.say("tightening bounds by linear programmes")
+    chain = tighten(
+        job.network, box, chain, job.limits.within(_TIGHTEN_SHARE * job.limits.remaining)
+    )
+    verdict = decide_case(
+        job.network, job.query, case, chain, job.options, job.limits, job.progress
+    )
+    if job.engine == "auto" and _worth_enumerating(job, verdict):
+        job.say("enumerating activation patterns exactly")
+        limits = job.limits.within(_ENUMERATION_SECONDS)
+        exact = enumerate_case(job.network, job.query, case, limits).verdict
+        return verdict if isinstance(exact, Unknown) else exact
+    return verdict
+
+
+def _worth_enumerating(job: _Job, verdict: Verdict) -> bool:
+    """Whether the MILP could not tell and the network is small enough to go through."""
+    unclear = (Reason.MARGIN, Reason.NUMERICS, Reason.SOLVER)
+    return (
+        isinstance(verdict, Unknown)
+        and verdict.reason in unclear
+        and job.network.input_size <= _ENUMERATION_INPUTS
+        and job.network.relu_count <= _ENUMERATION_NEURONS
+    )
