@@ -10,6 +10,7 @@ import time
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from reductions.dimacs import (
     dimacs_lines,
     parse_dimacs,

@@ -7,6 +7,7 @@ from itertools import product
 
 import networkx as nx
 import pytest
+
 from reductions.dimacs import parse_dimacs, write_dimacs
 from reductions.families import (
     FAMILIES,
@@ -154,10 +155,10 @@ def test_parity_clauses_against_counting() -> None:
                 assert formula.check(values) == (sum(values) % 2 == odd)
 
 
-@pytest.mark.parametrize("kind", ["gnm", "regular", "planted"])
-def test_coloring_against_graph_coloring(kind: str) -> None:
+@pytest.mark.parametrize(("kind", "degree"), [("gnm", 4), ("regular", 5), ("planted", 3)])
+def test_coloring_against_graph_coloring(kind: str, degree: int) -> None:
     for seed in range(6):
-        parameters = {"n": 8, "colors": 3, "degree": 4, "kind": kind}
+        parameters = {"n": 8, "colors": 3, "degree": degree, "kind": kind}
         made = generate("coloring", parameters, seed)
         graph = nx.Graph()
         graph.add_nodes_from(range(8))
@@ -165,7 +166,7 @@ def test_coloring_against_graph_coloring(kind: str) -> None:
             nodes = [(abs(x) - 1) // 3 for x in clause]
             if len(clause) == 2 and nodes[0] != nodes[1]:
                 graph.add_edge(*nodes)
-        assert graph.number_of_edges() == 16
+        assert graph.number_of_edges() == 4 * degree
         colorable = any(
             all(colors[a] != colors[b] for a, b in graph.edges)
             for colors in product(range(3), repeat=8)
