@@ -91,6 +91,11 @@ class Layer:
         return int(self.weight.shape[0])
 
     @property
+    def is_dense(self) -> bool:
+        """Whether the weight is stored as a dense array."""
+        return not sp.issparse(self.weight)
+
+    @property
     def parameter_count(self) -> int:
         """Non-zero weights and biases."""
         return int(np.count_nonzero(_entries(self.weight)) + np.count_nonzero(self.bias))

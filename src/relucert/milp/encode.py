@@ -65,6 +65,8 @@ class Encoding:
     inputs: Wires
     outputs: Wires
     neurons: list[UnstableNeuron] = field(default_factory=list)
+    stable: list[tuple[int, int, int, int]] = field(default_factory=list)
+    """(column, layer, coordinate, exponent) of every pre-activation that has its own variable."""
 
 
 def encode_network(chain: list[Relaxation], box: Intervals, upto: int | None = None) -> Encoding:
@@ -121,7 +123,9 @@ def _encode_layer(encoding: Encoding, relaxation: Relaxation, layer_index: int) 
             encoding.neurons.append(neuron)
             columns[row], exponents[row] = neuron.value, neuron.value_exponent
         else:
-            columns[row], exponents[row] = _stable(encoding.builder, low, high, terms)
+            column, exponent = _stable(encoding.builder, low, high, terms)
+            columns[row], exponents[row] = column, exponent
+            encoding.stable.append((column, layer_index, row, exponent))
     return Wires(columns, exponents)
 
 
