@@ -205,7 +205,7 @@ class IntegerRows:
 
 def integer_rows(weight: np.ndarray | sp.csr_array, bias: np.ndarray) -> IntegerRows:
     """Convert a finite float64 matrix (m, n) and bias (m,) to exact integers."""
-    csr = sp.csr_array(weight)
+    csr = sp.csr_array(weight, copy=True)
     csr.eliminate_zeros()
     mantissas, exponents = _odd_mantissas(np.asarray(csr.data, dtype=np.float64))
     rows = csr.shape[0]
