@@ -1,0 +1,40 @@
+"""Writing files so that a reader never meets half of one."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+from relucert.errors import FileError
+
+__all__ = ["write_atomically"]
+
+
+def write_atomically(path: str | Path, content: bytes | str) -> None:
+    """Write ``content`` to a temporary file beside ``path``, then rename it.
+
+    Text is written as UTF-8. Raises FileError when the folder is missing or cannot be written
+    to; an existing file is then left as it was.
+    """
+    path = Path(path)
+    data = content.encode("utf-8") if isinstance(content, str) else content
+    temporary: Path | None = None
+    try:
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        temporary = Path(name)
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(data)
+        temporary.chmod(0o666 & ~_umask())
+        temporary.replace(path)
+    except OSError as error:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+        raise FileError(path, f"cannot be written ({error.strerror or error})") from None
+
+
+def _umask() -> int:
+    """The process's file mode mask, which can only be read by setting it."""
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
