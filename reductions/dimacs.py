@@ -24,6 +24,7 @@ from typing import BinaryIO, TextIO, TypeAlias, cast
 from reductions.problems.satisfiability import Satisfiability
 from relucert.errors import FileError
 from relucert.read.files import MAX_BYTES
+from relucert.write.files import write_atomically
 
 __all__ = [
     "DimacsFile",
@@ -316,8 +317,6 @@ def write_dimacs(
         content = "".join(lines).encode("utf-8")
         if Path(target).suffix == ".gz":
             content = gzip.compress(content, mtime=0)
-        from relucert.write.files import write_atomically
-
         write_atomically(target, content)
         return
     stream: TextIO = sys.stdout if isinstance(target, str | Path) else target

@@ -8,7 +8,7 @@ said to be undecided.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -17,7 +17,7 @@ from reductions.problems.satisfiability import Satisfiability
 from reductions.rup import ProofCheck, check_proof
 from relucert.errors import SolverError
 
-__all__ = ["SOLVER", "Answer", "Satisfied", "Undecided", "Unsatisfiable", "solve"]
+__all__ = ["SOLVER", "Answer", "Satisfied", "Undecided", "Unsatisfiable", "proof_bytes", "solve"]
 
 SOLVER = "CaDiCaL 1.9.5"
 _SOLVER_KEY = "cadical195"
@@ -132,3 +132,8 @@ def _checked_refutation(
     if not check.accepted:
         raise SolverError(f"{SOLVER} answered unsatisfiable, but its {check.words}")
     return Unsatisfiable(proof, check)
+
+
+def proof_bytes(proof: Iterable[str]) -> bytes:
+    """The content of a proof file: one DRUP line a line."""
+    return "".join(f"{line}\n" for line in proof).encode("ascii")

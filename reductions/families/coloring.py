@@ -6,7 +6,9 @@ import random
 from itertools import combinations
 
 from reductions.families.family import Family, Parameter, at_least
+from reductions.problems.graph_coloring import GraphColoring
 from reductions.problems.satisfiability import Satisfiability
+from reductions.rules.coloring_to_satisfiability import ColoringToSatisfiability
 from relucert.errors import UsageError
 
 __all__ = ["COLORING", "coloring"]
@@ -17,31 +19,23 @@ _KINDS = ("gnm", "regular", "planted")
 def coloring(
     rng: random.Random, n: int, colors: int, degree: float, kind: str
 ) -> tuple[Satisfiability, tuple[bool, ...] | None]:
-    """Variable ``node * colors + color + 1``: every node has a colour, no edge has one twice.
+    """Can the nodes be coloured so that no edge has one colour twice? As a formula.
 
     kind "gnm": a uniform graph with ``round(n * degree / 2)`` edges; "regular": a random regular
     graph; "planted": as "gnm", among the edges between the classes of a planted colouring.
     Three colours are hardest to decide near average degree 4.69.
     """
+    import networkx as nx
+
     at_least(1, n=n, colors=colors)
     edges, classes = _edges(rng, n, colors, degree, kind)
-
-    def has(node: int, color: int) -> int:
-        return node * colors + color + 1
-
-    clauses: list[tuple[int, ...]] = [
-        tuple(has(node, color) for color in range(colors)) for node in range(n)
-    ]
-    clauses += [
-        (-has(node, one), -has(node, other))
-        for node in range(n)
-        for one, other in combinations(range(colors), 2)
-    ]
-    clauses += [(-has(a, color), -has(b, color)) for a, b in edges for color in range(colors)]
-    formula = Satisfiability(n * colors, tuple(clauses))
+    graph = nx.Graph()
+    graph.add_nodes_from(range(n))
+    graph.add_edges_from(edges)
+    reduction = ColoringToSatisfiability().reduce(GraphColoring(graph, colors))
     if classes is None:
-        return formula, None
-    return formula, tuple(classes[node] == color for node in range(n) for color in range(colors))
+        return reduction.target, None
+    return reduction.target, reduction.encode(dict(enumerate(classes)))
 
 
 def _edges(
