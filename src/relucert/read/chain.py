@@ -60,8 +60,8 @@ class _Rows:
         self.matrix = self._stacked(blocks, place, carried)
 
     def _stacked(self, blocks: list[Block], place: np.ndarray, carried: np.ndarray) -> Matrix:
-        if len(blocks) == 1 and not len(carried) and not sp.issparse(blocks[0].matrix):
-            dense = blocks[0].matrix
+        dense = blocks[0].matrix if len(blocks) == 1 and not len(carried) else None
+        if isinstance(dense, np.ndarray):
             columns = place[blocks[0].inputs]
             if np.array_equal(columns, np.arange(self.width)):
                 return dense
@@ -96,6 +96,7 @@ class _Rows:
         if fixed.any():
             keep = sp.dia_array((~fixed[None, :] * 1.0, 0), shape=(len(fixed), len(fixed)))
             matrix = sp.csr_array(keep @ sp.csr_array(matrix))
+            matrix.eliminate_zeros()
             bias[fixed], relu[fixed], divisor[fixed] = graph.values(outputs[fixed]), False, 1.0
         return Layer(_compact(matrix), bias, relu, divisor)
 
@@ -111,6 +112,7 @@ def _placed(block: Block, place: np.ndarray, width: int) -> sp.csr_array:
 
 def _compact(matrix: Matrix) -> Matrix:
     """Dense where a good part of the entries is not zero."""
-    if sp.issparse(matrix) and matrix.nnz >= _DENSE_FROM * matrix.shape[0] * matrix.shape[1]:
-        return matrix.toarray()
-    return matrix
+    if isinstance(matrix, np.ndarray):
+        return matrix
+    rows, columns = matrix.shape
+    return matrix.toarray() if matrix.nnz >= _DENSE_FROM * rows * columns else matrix

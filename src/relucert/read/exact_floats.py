@@ -24,7 +24,7 @@ def sums_are_exact(a: np.ndarray, b: np.ndarray) -> np.ndarray:
         b_part = total - a
         error = (a - (total - b_part)) + (b - b_part)
         exact: np.ndarray = np.isfinite(total) & (error == 0)
-    return exact
+        return exact
 
 
 def products_are_exact(a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -40,7 +40,8 @@ def products_are_exact(a: np.ndarray, b: np.ndarray) -> np.ndarray:
         finite = np.isfinite(a * b)
     in_range = finite & (a_lowest + b_lowest >= _LOWEST_EXPONENT)
     exact: np.ndarray = (fits & in_range) | (a == 0) | (b == 0)
-    return exact & np.isfinite(a) & np.isfinite(b)
+    exact &= np.isfinite(a) & np.isfinite(b)
+    return exact
 
 
 def _bits(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

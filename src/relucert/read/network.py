@@ -8,6 +8,8 @@ from pathlib import Path
 
 from relucert.errors import FileError, RelucertError
 from relucert.network import Network
+from relucert.read.nnet import read_nnet
+from relucert.read.npz import read_network_npz
 from relucert.read.onnx import read_onnx
 
 __all__ = ["read_network"]
@@ -15,6 +17,9 @@ __all__ = ["read_network"]
 _READERS: dict[str, Callable[[Path], Network]] = {
     ".onnx": read_onnx,
     ".onnx.gz": read_onnx,
+    ".nnet": read_nnet,
+    ".nnet.gz": read_nnet,
+    ".npz": read_network_npz,
 }
 
 

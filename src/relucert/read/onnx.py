@@ -18,7 +18,7 @@ from relucert.network import Network
 from relucert.read import onnx_arithmetic, onnx_piecewise, onnx_shapes, onnx_windows
 from relucert.read.chain import chain_of_layers
 from relucert.read.onnx_model import decode_model, decode_tensor, nodes_in_order, place_of
-from relucert.read.onnx_node import Node, NotPiecewiseLinear, Operator, Tensor, Value
+from relucert.read.onnx_node import Node, NotPiecewiseLinearError, Operator, Tensor, Value
 from relucert.read.rows import RowGraph, check_size
 
 __all__ = ["SUPPORTED_OPERATORS", "read_onnx"]
@@ -81,7 +81,8 @@ class _Reader:
             raise FileError(self.path, f"the output {output.name!r} is empty")
         name = self.path.name.removesuffix(".gz").removesuffix(".onnx")
         layers = chain_of_layers(graph, outputs.reshape(-1))
-        return Network(layers, name, shape[1:] if len(shape) > 1 else shape, tuple(self.notes))
+        batched = len(shape) > 1 and shape[0] == 1
+        return Network(layers, name, shape[1:] if batched else shape, tuple(self.notes))
 
     def _input(self) -> Any:
         inputs = [item for item in self.proto.input if item.name not in self.initializers]
@@ -91,7 +92,7 @@ class _Reader:
         return inputs[0]
 
     def _output(self) -> Any:
-        from onnx import TensorProto  # noqa: PLC0415
+        from onnx import TensorProto
 
         outputs = list(self.proto.output)
         floats = (TensorProto.FLOAT, TensorProto.DOUBLE)
@@ -108,7 +109,7 @@ class _Reader:
 
     def _full_shape(self, source: Any) -> tuple[int, ...]:
         """The input's shape with the batch, if any, taken as 1."""
-        from onnx import TensorProto  # noqa: PLC0415
+        from onnx import TensorProto
 
         kind = source.type.tensor_type
         place = f"input {source.name!r}"
@@ -156,17 +157,17 @@ class _Reader:
         node = Node(proto.op_type, inputs, attributes, count, self.opset, graph, self.notes)
         try:
             result = operator(node)
-        except NotPiecewiseLinear as error:
+        except NotPiecewiseLinearError as error:
             raise UnsupportedOperatorError(self.path, str(error), place) from None
         except (ValueError, IndexError) as error:
             raise FileError(self.path, str(error) or type(error).__name__, place) from None
-        results = list(result) if isinstance(result, list | tuple) else [result]
+        results = [result] if isinstance(result, np.ndarray | Tensor) else list(result)
         values.update(zip(proto.output, results, strict=False))
 
     def _attributes(self, proto: Any, place: str) -> dict[str, Any]:
-        from onnx import AttributeProto, helper  # noqa: PLC0415
+        from onnx import AttributeProto, helper
 
-        attributes = {}
+        attributes: dict[str, Any] = {}
         for attribute in proto.attribute:
             if attribute.type == AttributeProto.TENSOR:
                 where = f"{place} attribute {attribute.name!r}"
@@ -183,7 +184,7 @@ class _Reader:
 
 
 def _opset(path: Path, model: Any) -> int:
-    from onnx import defs  # noqa: PLC0415
+    from onnx import defs
 
     versions = [item.version for item in model.opset_import if item.domain in ("", "ai.onnx")]
     version = max(versions, default=1)

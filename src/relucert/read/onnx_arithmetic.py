@@ -7,8 +7,15 @@ from fractions import Fraction
 import numpy as np
 
 from relucert.read.exact_floats import nearest_root_ratio
-from relucert.read.onnx_node import Node, NotPiecewiseLinear, Operator, Tensor, Value
-from relucert.read.onnx_node import combine, settled
+from relucert.read.onnx_node import (
+    Node,
+    NotPiecewiseLinearError,
+    Operator,
+    Tensor,
+    Value,
+    combine,
+    settled,
+)
 from relucert.read.rows import check_size
 
 __all__ = ["OPERATORS"]
@@ -24,6 +31,10 @@ def _integers(node: Node) -> list[np.ndarray] | None:
     return arrays
 
 
+def _array(value: Value) -> np.ndarray:
+    return value.refs if isinstance(value, Tensor) else value
+
+
 def _refuse_legacy_broadcast(node: Node) -> None:
     if node.attribute("broadcast", 0):
         raise ValueError("uses the broadcasting of opsets before 7; convert the model to opset 13")
@@ -32,32 +43,32 @@ def _refuse_legacy_broadcast(node: Node) -> None:
 def _add(node: Node) -> Value:
     _refuse_legacy_broadcast(node)
     if integers := _integers(node):
-        return integers[0] + integers[1]
+        return np.asarray(integers[0] + integers[1])
     return settled(node.graph, combine(node.graph, [(node.refs(0), 1.0), (node.refs(1), 1.0)]))
 
 
 def _sub(node: Node) -> Value:
     _refuse_legacy_broadcast(node)
     if integers := _integers(node):
-        return integers[0] - integers[1]
+        return np.asarray(integers[0] - integers[1])
     return settled(node.graph, combine(node.graph, [(node.refs(0), 1.0), (node.refs(1), -1.0)]))
 
 
 def _neg(node: Node) -> Value:
     if integers := _integers(node):
-        return -integers[0]
+        return np.asarray(np.negative(integers[0]))
     return settled(node.graph, combine(node.graph, [(node.refs(0), -1.0)]))
 
 
 def _mul(node: Node) -> Value:
     _refuse_legacy_broadcast(node)
     if integers := _integers(node):
-        return integers[0] * integers[1]
+        return np.asarray(integers[0] * integers[1])
     left, right = node.value(0), node.value(1)
     if isinstance(right, Tensor):
         left, right = right, left
     if isinstance(right, Tensor):
-        raise NotPiecewiseLinear(
+        raise NotPiecewiseLinearError(
             "multiplies two tensors that both depend on the network input, "
             "which is not piecewise linear"
         )
@@ -69,7 +80,7 @@ def _div(node: Node) -> Value:
     if integers := _integers(node):
         if not integers[1].all():
             raise ValueError("divides by zero")
-        return (integers[0] / integers[1]).astype(np.int64)
+        return np.asarray(np.trunc(integers[0] / integers[1]), dtype=np.int64)
     divisor = node.constant(1, "divisor").astype(np.float64)
     return settled(node.graph, _divided(node, node.refs(0), divisor))
 
@@ -103,35 +114,22 @@ def _matmul(node: Node) -> Value:
 def _product(node: Node, left: Value, right: Value) -> np.ndarray:
     """The references of a matrix product with one constant factor (numpy's matmul rules)."""
     if isinstance(left, Tensor) and isinstance(right, Tensor):
-        raise NotPiecewiseLinear(
+        raise NotPiecewiseLinearError(
             "multiplies two matrices that both depend on the network input, "
             "which is not piecewise linear"
         )
-    if isinstance(right, Tensor):  # (W x) = (x' W')', with matrices transposed
-        assert_matrix = np.asarray(left)
-        refs = right.refs
-        if refs.ndim == 1 or assert_matrix.ndim == 1:
-            product = _rows_times(
-                node,
-                refs[None, :] if refs.ndim == 1 else np.swapaxes(refs, -1, -2),
-                assert_matrix[:, None]
-                if assert_matrix.ndim == 1
-                else np.swapaxes(assert_matrix, -1, -2),
-            )
-            product = product[..., 0, :] if refs.ndim == 1 else product
-            return product[..., 0] if assert_matrix.ndim == 1 else product
-        product = _rows_times(node, np.swapaxes(refs, -1, -2), np.swapaxes(assert_matrix, -1, -2))
-        return np.swapaxes(product, -1, -2)
-    refs, weight = node.lift(left), np.asarray(right)
-    product = _rows_times(
-        node,
-        refs[None, :] if refs.ndim == 1 else refs,
-        weight[:, None] if weight.ndim == 1 else weight,
-    )
-    if weight.ndim == 1:
+    a, b = _array(left) if isinstance(right, Tensor) else node.lift(left), _array(right)
+    rows, columns = a[None, :] if a.ndim == 1 else a, b[:, None] if b.ndim == 1 else b
+    if isinstance(right, Tensor):  # W x is the transpose of x' W'
+        turned = _rows_times(node, np.swapaxes(columns, -1, -2), np.swapaxes(rows, -1, -2))
+        product = np.swapaxes(turned, -1, -2)
+    else:
+        product = _rows_times(node, rows, columns)
+    if b.ndim == 1:
         product = product[..., 0]
-        return product[..., 0] if refs.ndim == 1 else product
-    return product[..., 0, :] if refs.ndim == 1 else product
+    if a.ndim == 1:
+        product = product[..., 0] if b.ndim == 1 else product[..., 0, :]
+    return product
 
 
 def _rows_times(node: Node, refs: np.ndarray, weight: np.ndarray) -> np.ndarray:
@@ -148,11 +146,12 @@ def _rows_times(node: Node, refs: np.ndarray, weight: np.ndarray) -> np.ndarray:
     check_size(count * inner, "the matrix product")
     full = (*batch, refs.shape[-2], inner, columns)
     row = np.arange(count).reshape(*batch, refs.shape[-2], 1, columns)
-    entries = (
-        np.broadcast_to(array, full).reshape(-1)
-        for array in (row, refs[..., None], weight[..., None, :, :])
-    )
-    return node.graph.rows(count, *entries).reshape(shape)
+    return node.graph.rows(
+        count,
+        np.broadcast_to(row, full).reshape(-1),
+        np.broadcast_to(refs[..., None], full).reshape(-1),
+        np.broadcast_to(weight[..., None, :, :], full).reshape(-1),
+    ).reshape(shape)
 
 
 def _gemm(node: Node) -> Value:
@@ -244,7 +243,7 @@ def average(node: Node, refs: np.ndarray) -> np.ndarray:
 
 def _batch_normalization(node: Node) -> Value:
     if node.attribute("training_mode", 0) or (node.opset < 7 and not node.attribute("is_test", 0)):
-        raise NotPiecewiseLinear("is in training mode; export the model for inference")
+        raise NotPiecewiseLinearError("is in training mode; export the model for inference")
     refs = node.refs(0)
     names = ("scale", "bias", "mean", "variance")
     parts = [node.constant(i + 1, name).astype(np.float64) for i, name in enumerate(names)]
@@ -267,8 +266,8 @@ def _batch_normalization(node: Node) -> Value:
     spread = (channels,) + (1,) * (refs.ndim - 2)
     lift = node.graph.constants
     centred = combine(node.graph, [(refs, 1.0), (lift(mean.reshape(spread)), -1.0)])
-    terms = [(centred, factor.reshape(spread)), (lift(bias.reshape(spread)), 1.0)]
-    return settled(node.graph, combine(node.graph, terms))
+    scaled, shift = (centred, factor.reshape(spread)), (lift(bias.reshape(spread)), 1.0)
+    return settled(node.graph, combine(node.graph, [scaled, shift]))
 
 
 OPERATORS: dict[str, Operator] = {

@@ -22,8 +22,8 @@ _MAX_NODES = 100_000
 
 def decode_model(path: Path) -> Any:
     """The ONNX ModelProto in ``path``; raises FileError when it holds none."""
-    import onnx  # noqa: PLC0415 (slow to import)
-    from google.protobuf.message import DecodeError  # noqa: PLC0415
+    import onnx
+    from google.protobuf.message import DecodeError
 
     model = onnx.ModelProto()
     content = read_bytes(path)
@@ -97,7 +97,7 @@ def decode_tensor(path: Path, tensor: Any, place: str) -> np.ndarray:
 
     NaN is refused, and infinity too except in tensors of one element (bounds of Clip).
     """
-    from onnx import TensorProto, helper, numpy_helper  # noqa: PLC0415
+    from onnx import TensorProto, helper, numpy_helper
 
     kind = tensor.data_type
     numeric = (
@@ -167,7 +167,8 @@ def _external_bytes(path: Path, tensor: Any, size: int, place: str) -> bytes:
         raise FileError(path, f"external data {location!r} ends too early", place)
     with target.open("rb") as stream:
         stream.seek(start)
-        return stream.read(size)
+        content: bytes = stream.read(size)
+    return content
 
 
 def _natural(path: Path, entries: dict[str, str], key: str, place: str) -> int | None:

@@ -1,7 +1,7 @@
 """What an ONNX operator sees: its inputs, its attributes, and the rows built so far.
 
 A value is either a constant (a numpy array with the stored numbers) or a `Tensor` of references
-to rows. Operators raise ValueError about malformed nodes and `NotPiecewiseLinear` about nodes
+to rows. Operators raise ValueError about malformed nodes and `NotPiecewiseLinearError` about nodes
 that no affine and ReLU layers can represent; the reader adds file and node name.
 """
 
@@ -15,10 +15,10 @@ import numpy as np
 
 from relucert.read.rows import RowGraph, check_size
 
-__all__ = ["Node", "NotPiecewiseLinear", "Operator", "Tensor", "Value", "combine", "settled"]
+__all__ = ["Node", "NotPiecewiseLinearError", "Operator", "Tensor", "Value", "combine", "settled"]
 
 
-class NotPiecewiseLinear(ValueError):
+class NotPiecewiseLinearError(ValueError):
     """The node computes something that affine and ReLU layers cannot represent exactly."""
 
 
@@ -74,7 +74,7 @@ class Node:
 
     def _constant(self, value: Value, role: str) -> np.ndarray:
         if isinstance(value, Tensor):
-            raise NotPiecewiseLinear(
+            raise NotPiecewiseLinearError(
                 f"the {role} depends on the network input; only a constant {role} is supported"
             )
         return value
@@ -122,6 +122,7 @@ Operator: TypeAlias = Callable[[Node], "Value | Sequence[Value]"]
 
 def settled(graph: RowGraph, refs: np.ndarray) -> Value:
     """References as a value: a constant where none depends on the network input."""
+    refs = np.asarray(refs)
     if refs.size and bool((refs < 0).all()):
         return graph.values(refs)
     return Tensor(refs)

@@ -26,7 +26,8 @@ def maximum(graph: RowGraph, candidates: np.ndarray) -> np.ndarray:
         excess = combine(graph, [(right, 1.0), (left, -1.0)], relu=True)
         larger = combine(graph, [(left, 1.0), (excess, 1.0)])
         candidates = np.concatenate([larger, candidates[2 * half :]])
-    return candidates[0]
+    largest: np.ndarray = candidates[0]
+    return largest
 
 
 def _relu(node: Node) -> Value:
@@ -90,13 +91,13 @@ def _integers(node: Node) -> list[np.ndarray] | None:
 
 def _max(node: Node) -> Value:
     if (integers := _integers(node)) is not None:
-        return np.max(np.broadcast_arrays(*integers), axis=0)
+        return np.asarray(np.max(np.broadcast_arrays(*integers), axis=0))
     return settled(node.graph, maximum(node.graph, _operands(node, 1.0)))
 
 
 def _min(node: Node) -> Value:
     if (integers := _integers(node)) is not None:
-        return np.min(np.broadcast_arrays(*integers), axis=0)
+        return np.asarray(np.min(np.broadcast_arrays(*integers), axis=0))
     negated = maximum(node.graph, _operands(node, -1.0))
     return settled(node.graph, combine(node.graph, [(negated, -1.0)]))
 

@@ -9,14 +9,16 @@ from collections.abc import Callable
 
 import numpy as np
 
-from relucert.read.onnx_node import Node, NotPiecewiseLinear, Operator, Tensor, Value
+from relucert.read.onnx_node import Node, NotPiecewiseLinearError, Operator, Tensor, Value
 from relucert.read.rows import check_size
 
 __all__ = ["OPERATORS"]
 
 
 def _moved(value: Value, move: Callable[[np.ndarray], np.ndarray]) -> Value:
-    return Tensor(move(value.refs)) if isinstance(value, Tensor) else move(value)
+    if isinstance(value, Tensor):
+        return Tensor(np.asarray(move(value.refs)))
+    return np.asarray(move(value))
 
 
 def _array(value: Value) -> np.ndarray:
@@ -47,20 +49,20 @@ def _identity(node: Node) -> Value:
 def _dropout(node: Node) -> Value:
     training = node.optional(2)
     if node.attribute("training_mode", 0) or isinstance(training, Tensor):
-        raise NotPiecewiseLinear("is in training mode; export the model for inference")
+        raise NotPiecewiseLinearError("is in training mode; export the model for inference")
     if training is not None and training.any():
-        raise NotPiecewiseLinear("is in training mode; export the model for inference")
+        raise NotPiecewiseLinearError("is in training mode; export the model for inference")
     return node.value(0)
 
 
 def _cast(node: Node) -> Value:
-    from onnx import TensorProto, helper  # noqa: PLC0415 (slow to import, needed here only)
+    from onnx import TensorProto, helper
 
     kind = node.attribute("to", 0)
     value = node.value(0)
     if isinstance(value, Tensor):
         if kind not in (TensorProto.FLOAT, TensorProto.DOUBLE):
-            raise NotPiecewiseLinear(
+            raise NotPiecewiseLinearError(
                 f"rounds to {TensorProto.DataType.Name(kind)}, which is not piecewise linear"
             )
         return value

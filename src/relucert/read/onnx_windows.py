@@ -65,7 +65,7 @@ class Windows:
         return grid
 
     def patches(self, refs: np.ndarray) -> np.ndarray:
-        """References (channels, taps, windows) of refs (channels, *sizes); `_OUTSIDE` in padding."""
+        """(channels, taps, windows) of refs (channels, *sizes); `_OUTSIDE` in the padding."""
         ndim = len(self.sizes)
         flat = np.zeros((1,) * (2 * ndim), dtype=np.int64)
         inside = np.ones((1,) * (2 * ndim), dtype=bool)
@@ -121,7 +121,8 @@ def _spatial(node: Node) -> np.ndarray:
         raise ValueError(f"input of shape {refs.shape} is not (1, channels, sizes ...)")
     if refs.size == 0:
         raise ValueError(f"input of shape {refs.shape} is empty")
-    return refs[0]
+    image: np.ndarray = refs[0]
+    return image
 
 
 def _conv(node: Node) -> Value:
@@ -159,9 +160,9 @@ def _correlated(
     row = np.arange(outputs * places).reshape(groups, each, 1, places)
     shape = np.broadcast_shapes(by_group.shape, kernel.shape, row.shape)
     used = np.broadcast_to((by_group != _OUTSIDE) & (by_group != ZERO), shape) & (kernel != 0)
-    entries = (np.broadcast_to(array, shape)[used] for array in (row, by_group, kernel))
+    row, ref, value = (np.broadcast_to(a, shape)[used] for a in (row, by_group, kernel))
     full = None if bias is None else np.repeat(bias.astype(np.float64), places)
-    return node.graph.rows(outputs * places, *entries, bias=full)
+    return node.graph.rows(outputs * places, row, ref, value, bias=full)
 
 
 def _pooled(node: Node) -> tuple[Windows, np.ndarray]:
@@ -190,7 +191,7 @@ def _average_pool(node: Node) -> Value:
     if node.attribute("count_include_pad", 0):
         divisor = np.broadcast_to(windows.padded_counts(), (len(patches), inside.shape[-1]))
     else:
-        divisor = inside.sum(axis=1)
+        divisor = np.asarray(inside.sum(axis=1))
     if not divisor.all():
         raise ValueError("a window lies wholly in the padding")
     count = divisor.size

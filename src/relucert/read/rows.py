@@ -54,11 +54,11 @@ class Block:
 
     def entries(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Non-zero entries as (row, input reference, value)."""
-        if sp.issparse(self.matrix):
-            row = np.repeat(np.arange(len(self.ids)), np.diff(self.matrix.indptr))
-            return row, self.inputs[self.matrix.indices], self.matrix.data
-        row, column = np.nonzero(self.matrix)
-        return row, self.inputs[column], self.matrix[row, column]
+        if isinstance(self.matrix, np.ndarray):
+            row, column = np.nonzero(self.matrix)
+            return row, self.inputs[column], self.matrix[row, column]
+        row = np.repeat(np.arange(len(self.ids)), np.diff(self.matrix.indptr))
+        return row, self.inputs[self.matrix.indices], self.matrix.data
 
     def restrict(self, rows: np.ndarray) -> None:
         """Keep only the rows where the mask ``rows`` is true, and the inputs these need."""
@@ -67,7 +67,7 @@ class Block:
         self.ids, self.bias = self.ids[rows], self.bias[rows]
         self.divisor, self.relu = self.divisor[rows], self.relu[rows]
         self.matrix = self.matrix[np.flatnonzero(rows)]
-        if sp.issparse(self.matrix):
+        if not isinstance(self.matrix, np.ndarray):
             used, columns = np.unique(self.matrix.indices, return_inverse=True)
             self.inputs = self.inputs[used]
             shape = (len(self.ids), len(used))
@@ -129,7 +129,8 @@ class RowGraph:
 
     def values(self, refs: np.ndarray) -> np.ndarray:
         """The constants behind negative references."""
-        return np.array(self._pool)[-1 - refs]
+        known: np.ndarray = np.array(self._pool)[-1 - refs]
+        return known
 
     def dense(self, weight: np.ndarray, refs: np.ndarray) -> np.ndarray:
         """References to the rows ``weight @ refs``: weight (rows, n), refs (n,)."""

@@ -57,7 +57,7 @@ class _Fusion:
 
     def fuse(self, block: Block) -> None:
         block.inputs = self.alias[block.inputs]
-        if block.kept or not sp.issparse(block.matrix):
+        if block.kept or isinstance(block.matrix, np.ndarray):
             return
         single = np.flatnonzero(np.diff(block.matrix.indptr) == 1)
         places = block.matrix.indptr[single]
@@ -111,25 +111,24 @@ def _scaling_is_exact(block: Block, at: np.ndarray, weight: np.ndarray) -> np.nd
     if (np.abs(weight) == 1).all():
         return np.ones(len(at), dtype=bool)
     factors = _row_factors(block, at, weight)
-    if sp.issparse(block.matrix):
-        lengths = np.diff(block.matrix.indptr)
-        exact = products_are_exact(block.matrix.data, np.repeat(factors, lengths))
-        row = np.repeat(np.arange(len(lengths)), lengths)
-        rounded_rows = np.bincount(row[~exact], minlength=len(lengths)) > 0
+    rounded = np.zeros(len(factors), dtype=bool)
+    if isinstance(block.matrix, np.ndarray):
+        rounded[~products_are_exact(block.matrix, factors[:, None]).all(axis=1)] = True
     else:
-        rounded_rows = ~products_are_exact(block.matrix, factors[:, None]).all(axis=1)
-    kept: np.ndarray = ~rounded_rows[at]
-    return kept
+        row, _, value = block.entries()
+        rounded[row[~products_are_exact(value, factors[row])]] = True
+    exact: np.ndarray = ~rounded[at]
+    return exact
 
 
 def _scale_rows(block: Block, at: np.ndarray, weight: np.ndarray) -> None:
     if (weight == 1).all():
         return
     factors = _row_factors(block, at, weight)
-    if sp.issparse(block.matrix):
-        block.matrix.data *= np.repeat(factors, np.diff(block.matrix.indptr))
-    else:
+    if isinstance(block.matrix, np.ndarray):
         block.matrix *= factors[:, None]
+    else:
+        block.matrix.data *= np.repeat(factors, np.diff(block.matrix.indptr))
 
 
 def levels_of(graph: RowGraph) -> list[int]:
@@ -153,7 +152,7 @@ def levels_of(graph: RowGraph) -> list[int]:
 
 
 def _is_light(block: Block) -> bool:
-    if block.kept or block.relu.any() or block.bias.any() or not sp.issparse(block.matrix):
+    if block.kept or block.relu.any() or block.bias.any() or isinstance(block.matrix, np.ndarray):
         return False
     return bool(np.isin(np.abs(block.matrix.data), (1, 2)).all() and (block.divisor == 1).all())
 
