@@ -9,8 +9,10 @@ from then on. No colouring left: the shape is refuted. A network found is confir
 the problem's own check. So neither answer rests on floating point; where rounding leaves a
 doubt, the search raises instead of answering.
 
-Balls that must lie outside are refuted by their centres, and found by asking one half-space to
-exclude a ball wholly. On data where neither settles the question the search raises as well.
+First all balls are taken as points, which is enough for most refutations; then the balls inside
+are taken whole, which never loses a network; then also those outside, by asking one half-space
+to exclude each wholly. Where only the last step refutes, the question is open and the search
+raises as well.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from reductions.errors import EnumerationError
+from reductions.problems.conflict_coloring import Coloring, Conflict, conflict_free_coloring
 from reductions.problems.half_space_lp import Location, Row, Separation, separate
 from relucert.network import Network
 
@@ -33,9 +36,8 @@ __all__ = ["Shape", "memorizing_network", "search_shape", "shapes"]
 
 _MAX_OUTSIDE = 40
 
-Coloring = tuple[int, ...]
-Conflict = tuple[int, ...]
-"""A set of points for every colour, as bits: not all of them can have these colours."""
+Radii = tuple[Fraction, Fraction]
+"""The radii of balls inside and outside of the convex side."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,11 +54,11 @@ class Shape:
     radius: Fraction
     dimension: int
 
-    def rows(self, coloring: Coloring, half_space: int, outer: Fraction) -> list[Row]:
-        """The inequalities of one half-space; ``outer`` is the radius of the balls outside."""
-        rows = [Row(half_space, 1, location, self.radius) for location in self.inside]
+    def rows(self, coloring: Coloring, half_space: int, radii: Radii) -> list[Row]:
+        """The inequalities of one half-space, for balls of these radii inside and outside."""
+        rows = [Row(half_space, 1, location, radii[0]) for location in self.inside]
         rows.extend(
-            Row(half_space, -1, location, outer, index)
+            Row(half_space, -1, location, radii[1], index)
             for index, (location, color) in enumerate(zip(self.outside, coloring, strict=True))
             if color == half_space
         )
@@ -100,92 +102,97 @@ def search_shape(problem: RobustMemorization, shape: Shape) -> Network | None:
 
     Raises EnumerationError like `memorizing_network`.
     """
-    conflicts: list[Conflict] = []
-    outer = Fraction(0)
-    while True:
-        coloring = _coloring(len(shape.outside), shape.colors, conflicts)
-        if coloring is None and outer > 0:
+    knowledge = _Knowledge(shape)
+    zero, radius = Fraction(0), shape.radius
+    for radii in dict.fromkeys(((zero, zero), (radius, zero), (radius, radius))):
+        functions = knowledge.functions(radii)
+        if functions is None and radii[1] > 0:
             raise EnumerationError(
                 "no half-space alone excludes some ball though its centre can be excluded: the "
                 "enumeration leaves this instance open"
             )
-        if coloring is None:
-            return None
-        functions = _functions(shape, coloring, outer, conflicts)
         if functions is None:
-            continue
+            return None
         network = _network(shape, functions)
         if problem.check(network):
             return network
-        if outer == shape.radius:
-            raise EnumerationError("the margins are too narrow to be decided by enumeration")
-        outer = shape.radius
+    raise EnumerationError("the margins are too narrow to be decided by enumeration")
 
 
-def _functions(
-    shape: Shape, coloring: Coloring, outer: Fraction, conflicts: list[Conflict]
-) -> list[Separation] | None:
-    """The half-spaces of a colouring, or None after adding to ``conflicts`` why there are none.
+class _Knowledge:
+    """What the search has learnt about one shape.
 
-    Each half-space of a bevel must separate its points alone, too: such conflicts hold for all
-    colours and come first.
+    conflicts: colours that no network has; they stay true when balls grow.
+    separable: sets of points that one half-space excludes, with it, at the present radii.
     """
-    found = []
-    for half_space in range(shape.colors):
-        rows = shape.rows(coloring, half_space, outer)
-        answer = separate(rows, shape.dimension, bevel=False)
-        if not isinstance(answer, Separation):
-            mask = _mask(answer)
-            conflicts.extend(
-                tuple(mask if j == color else 0 for j in range(shape.colors))
-                for color in range(shape.colors)
+
+    def __init__(self, shape: Shape) -> None:
+        self.shape = shape
+        self.conflicts: list[Conflict] = []
+        self.separable: dict[int, Separation] = {}
+
+    def functions(self, radii: Radii) -> list[Separation] | None:
+        """Half-spaces that separate balls of these radii, or None when there are none."""
+        self.separable.clear()
+        while True:
+            coloring = conflict_free_coloring(
+                len(self.shape.outside), self.shape.colors, self.conflicts
             )
-            return None
-        found.append(answer)
-    if shape.colors < 3:
-        return found
-    rows = [row for j in range(3) for row in shape.rows(coloring, j, outer)]
-    answer = separate(rows, shape.dimension, bevel=True)
-    if isinstance(answer, Separation):
-        return [answer]
-    first, second, third = (_mask([row for row in answer if row.half_space == j]) for j in range(3))
-    conflicts.extend({(first, second, third), (second, first, third)})
-    return None
+            if coloring is None:
+                return None
+            separations = self._each_alone(coloring, radii)
+            if separations is not None and self.shape.colors == 3:
+                separations = self._tied(coloring, radii)
+            if separations is not None:
+                return separations
+
+    def _each_alone(self, coloring: Coloring, radii: Radii) -> list[Separation] | None:
+        """A half-space for each colour, or None after learning a conflict, for all colours.
+
+        Each half-space of a bevel must separate its points alone, too.
+        """
+        separations, colors = [], self.shape.colors
+        for half_space in range(colors):
+            rows = self.shape.rows(coloring, half_space, radii)
+            mask = _mask(rows)
+            if mask not in self.separable:
+                answer = separate(rows, self.shape.dimension, bevel=False)
+                if not isinstance(answer, Separation):
+                    mask = _mask(answer)
+                    self.conflicts.extend(
+                        tuple(mask if j == color else 0 for j in range(colors))
+                        for color in range(colors)
+                    )
+                    return None
+                self.separable[mask] = answer
+            separations.append(self.separable[mask])
+        return separations
+
+    def _tied(self, coloring: Coloring, radii: Radii) -> list[Separation] | None:
+        """The bevel of a colouring, or None after learning a conflict and its mirror image.
+
+        A conflict is made minimal by leaving out one point after the other: fewer conflicts
+        are needed then, by far.
+        """
+        rows = [row for j in range(3) for row in self.shape.rows(coloring, j, radii)]
+        answer = separate(rows, self.shape.dimension, bevel=True)
+        if isinstance(answer, Separation):
+            return [answer]
+        inside = [row for row in rows if row.outside < 0]
+        kept = [row for row in answer if row.outside >= 0]
+        for row in tuple(kept):
+            if row in kept:
+                fewer = [other for other in kept if other is not row]
+                answer = separate([*inside, *fewer], self.shape.dimension, bevel=True)
+                if not isinstance(answer, Separation):
+                    kept = [other for other in answer if other.outside >= 0]
+        first, second, third = (_mask([r for r in kept if r.half_space == j]) for j in range(3))
+        self.conflicts.extend(dict.fromkeys(((first, second, third), (second, first, third))))
+        return None
 
 
 def _mask(rows: Sequence[Row]) -> int:
     return sum(1 << index for index in {row.outside for row in rows if row.outside >= 0})
-
-
-def _coloring(count: int, colors: int, conflicts: Sequence[Conflict]) -> Coloring | None:
-    """A colouring of the points 0..count-1 that contains no conflict, or None."""
-    last: list[list[list[Conflict]]] = [[[] for _ in range(colors)] for _ in range(count)]
-    for conflict in dict.fromkeys(conflicts):
-        highest = max(mask.bit_length() for mask in conflict) - 1
-        if highest < 0:
-            return None
-        for color, mask in enumerate(conflict):
-            if mask >> highest & 1:
-                last[highest][color].append(conflict)
-    classes, chosen = [0] * colors, [-1] * count
-    index = 0
-    while 0 <= index < count:
-        if chosen[index] >= 0:
-            classes[chosen[index]] ^= 1 << index
-        for color in range(chosen[index] + 1, colors):
-            classes[color] |= 1 << index
-            if not any(
-                all(mask & own == mask for mask, own in zip(conflict, classes, strict=True))
-                for conflict in last[index][color]
-            ):
-                chosen[index] = color
-                index += 1
-                break
-            classes[color] ^= 1 << index
-        else:
-            chosen[index] = -1
-            index -= 1
-    return None if index < 0 else tuple(chosen)
 
 
 def _network(shape: Shape, functions: Sequence[Separation]) -> Network:
