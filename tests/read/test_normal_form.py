@@ -162,3 +162,14 @@ def test_residual_network_carries_the_input(build, read_model):
     assert network.layers[0].output_size == 6
     assert network.relu_count == 3
     assert network.evaluate_exactly([Fraction(0)] * 3) == (0, 0, 0)
+
+
+def test_positive_scaling_passes_through_relu(build, read_model):
+    nodes = [
+        node("Relu", ["x"], ["r"]), node("Mul", ["r", "s"], ["m"]), node("Relu", ["m"], ["y"])
+    ]  # fmt: skip
+    network = read_model(build(nodes, [1, 3], {"s": np.float32([2, 0.5, -1])}))
+    assert network.evaluate_exactly([Fraction(3)] * 3) == (6, Fraction(3, 2), 0)
+    assert network.evaluate_exactly([Fraction(-3)] * 3) == (0, 0, 0)
+    positive = read_model(build(nodes, [1, 3], {"s": np.float32([2, 0.5, 3])}))
+    assert len(positive.layers) == 1

@@ -28,16 +28,19 @@ def chain_of_layers(graph: RowGraph, outputs: np.ndarray) -> tuple[Layer, ...]:
     for block, level in zip(graph.blocks, levels, strict=True):
         last_use[block.inputs] = np.maximum(last_use[block.inputs], level)
     last_use[outputs[outputs >= 0]] = last
+    by_level: list[list[Block]] = [[] for _ in range(last + 1)]
+    for block, level in zip(graph.blocks, levels, strict=True):
+        by_level[level].append(block)
     layers = []
     state = np.arange(graph.input_size)
-    for level in range(1, last + 1):
-        blocks = [b for b, own in zip(graph.blocks, levels, strict=True) if own == level]
+    place = np.full(graph.size, -1, dtype=np.int64)
+    for level, blocks in enumerate(by_level[1:], start=1):
         carried = state[last_use[state] > level] if level < last else np.zeros(0, dtype=np.int64)
         if level == last:
             own = np.concatenate([b.ids for b in blocks]) if blocks else np.zeros(0, dtype=np.int64)
             needed = np.unique(outputs[outputs >= 0])
             carried = np.setdiff1d(needed, own)
-        rows = _Rows(graph.size, state, blocks, carried)
+        rows = _Rows(place, state, blocks, carried)
         layers.append(rows.selected(outputs, graph) if level == last else rows.layer())
         state = rows.ids
     return tuple(layers)
@@ -47,9 +50,9 @@ class _Rows:
     """The rows of one layer over the ``state`` (references) that the layer before gives."""
 
     def __init__(
-        self, size: int, state: np.ndarray, blocks: list[Block], carried: np.ndarray
+        self, place: np.ndarray, state: np.ndarray, blocks: list[Block], carried: np.ndarray
     ) -> None:
-        place = np.full(size, -1, dtype=np.int64)
+        """``place``, by reference, is scratch space: only the entries of ``state`` count."""
         place[state] = np.arange(len(state))
         self.width = len(state)
         self.ids = np.concatenate([*(block.ids for block in blocks), carried])

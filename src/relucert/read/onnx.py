@@ -33,7 +33,7 @@ _OPERATORS: dict[str, Operator] = {
 SUPPORTED_OPERATORS = tuple(sorted(_OPERATORS))
 """ONNX operator types that `read_onnx` understands."""
 
-_QUANTISED = ("Quantize", "QLinear", "Integer", "DynamicQuantize")
+_QUANTISED = ("quantize", "qlinear", "integer")
 _SMOOTH = ("Sigmoid", "Tanh", "Softmax", "LogSoftmax", "Exp", "Log", "Sqrt", "Pow", "Erf", "Gelu")
 
 
@@ -187,6 +187,8 @@ def _opset(path: Path, model: Any) -> int:
     from onnx import defs
 
     versions = [item.version for item in model.opset_import if item.domain in ("", "ai.onnx")]
+    if not versions and model.ir_version >= 3:
+        raise FileError(path, "names no opset version; the file may be truncated")
     version = max(versions, default=1)
     if not 1 <= version <= defs.onnx_opset_version():
         raise FileError(
@@ -201,7 +203,7 @@ def _advice(proto: Any) -> str:
         return f"operators of domain {proto.domain!r} are not supported; export plain ONNX"
     if kind in ("If", "Loop", "Scan"):
         return "control flow is not supported; export the model with it unrolled"
-    if any(word in kind for word in _QUANTISED):
+    if any(word in kind.lower() for word in _QUANTISED):
         return "quantised operators are not supported; export the float model"
     if kind in _SMOOTH:
         return (

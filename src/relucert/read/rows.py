@@ -227,10 +227,13 @@ class RowGraph:
     def _compressed(
         self, count: int, row: np.ndarray, ref: np.ndarray, value: np.ndarray
     ) -> tuple[sp.csr_array, np.ndarray]:
-        present = np.zeros(self.size, dtype=bool)
-        present[ref] = True
-        inputs = np.flatnonzero(present)
-        column = (np.cumsum(present) - 1)[ref]
+        if self.size > 8 * len(ref):
+            inputs, column = np.unique(ref, return_inverse=True)
+        else:  # a table is quicker than sorting many entries
+            present = np.zeros(self.size, dtype=bool)
+            present[ref] = True
+            inputs = np.flatnonzero(present)
+            column = (np.cumsum(present) - 1)[ref]
         matrix = sp.coo_array((value, (row, column)), shape=(count, len(inputs))).tocsr()
         matrix.sort_indices()
         return matrix, inputs

@@ -50,7 +50,7 @@ class _Fusion:
         self.place = np.zeros(graph.size, dtype=np.int64)
         for index, block in enumerate(graph.blocks):
             _, ref, _ = block.entries()
-            self.uses += np.bincount(ref, minlength=graph.size)
+            np.add.at(self.uses, ref, 1)
             if not block.kept:
                 self.owner[block.ids] = index
             self.place[block.ids] = np.arange(len(block.ids))
@@ -79,12 +79,15 @@ class _Fusion:
         rows: np.ndarray,
         weight: np.ndarray,
     ) -> None:
-        """(w * (W x + b) / d + c) / e = (w W x + (w b + c d)) / (d e), where all is exact."""
+        """(w * (W x + b) / d + c) / e = (w W x + (w b + c d)) / (d e), where all is exact.
+
+        A ReLU inside passes to the outside when w > 0 and c = 0.
+        """
         at = self.place[target]
         old_bias, old_divisor = into.bias[at], into.divisor[at]
         scaled, shift = weight * old_bias, block.bias[rows] * old_divisor
         exact = (
-            ~into.relu[at]
+            (~into.relu[at] | ((weight > 0) & (block.bias[rows] == 0)))
             & products_are_exact(weight, old_bias)
             & products_are_exact(block.bias[rows], old_divisor)
             & sums_are_exact(scaled, shift)
@@ -94,7 +97,7 @@ class _Fusion:
         at, rows, target, weight = at[exact], rows[exact], target[exact], weight[exact]
         into.bias[at] = (scaled + shift)[exact]
         into.divisor[at] = old_divisor[exact] * block.divisor[rows]
-        into.relu[at] = block.relu[rows]
+        into.relu[at] |= block.relu[rows]
         _scale_rows(into, at, weight)
         merged = block.ids[rows]
         self.alias[merged] = target
