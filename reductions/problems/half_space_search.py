@@ -97,12 +97,16 @@ def memorizing_network(problem: RobustMemorization) -> Network | None:
     return None
 
 
-def search_shape(problem: RobustMemorization, shape: Shape) -> Network | None:
+def search_shape(
+    problem: RobustMemorization, shape: Shape, forbidden: Sequence[Conflict] = ()
+) -> Network | None:
     """A network of this shape that solves ``problem``, or None when there is none.
 
+    forbidden: colours that are not to be used, though they might be possible; symmetric in the
+    first two colours (for example to ask for points that only the third half-space excludes).
     Raises EnumerationError like `memorizing_network`.
     """
-    knowledge = _Knowledge(shape)
+    knowledge = _Knowledge(shape, forbidden)
     zero, radius = Fraction(0), shape.radius
     for radii in dict.fromkeys(((zero, zero), (radius, zero), (radius, radius))):
         functions = knowledge.functions(radii)
@@ -126,9 +130,9 @@ class _Knowledge:
     separable: sets of points that one half-space excludes, with it, at the present radii.
     """
 
-    def __init__(self, shape: Shape) -> None:
+    def __init__(self, shape: Shape, forbidden: Sequence[Conflict]) -> None:
         self.shape = shape
-        self.conflicts: list[Conflict] = []
+        self.conflicts: list[Conflict] = list(forbidden)
         self.separable: dict[int, Separation] = {}
 
     def functions(self, radii: Radii) -> list[Separation] | None:
