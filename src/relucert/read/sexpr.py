@@ -62,8 +62,7 @@ def groups(source: Source) -> Iterator[Group]:
     outside of them.
     """
     opened: list[Group] = []
-    for match in _TOKEN.finditer(source.text):
-        token, at = match.group(), match.start()
+    for token, at in _tokens(source):
         if token == ")":
             if not opened:
                 raise source.error(at, "')' closes nothing")
@@ -77,18 +76,22 @@ def groups(source: Source) -> Iterator[Group]:
             opened.append(group)
             if len(opened) > MAX_NESTING:
                 raise source.error(at, f"parentheses nest deeper than {MAX_NESTING:,}")
-        elif token[0] != ";":
-            if not opened or token in _QUOTES:
-                raise _misplaced(source, token, at)
+        elif not opened:
+            raise source.error(at, f"{shown(token)} stands outside of all parentheses")
+        else:
             opened[-1].items.append(Symbol(token, at))
     if opened:
         raise source.error(opened[-1].at, "'(' is never closed; the file may be truncated")
 
 
-def _misplaced(source: Source, token: str, at: int) -> FileError:
-    if token in _QUOTES:
-        return source.error(at, f"the quotation mark {token} has no second one")
-    return source.error(at, f"{shown(token)} stands outside of all parentheses")
+def _tokens(source: Source) -> Iterator[tuple[str, int]]:
+    """Parentheses and words with their offsets, without comments."""
+    for match in _TOKEN.finditer(source.text):
+        token = match.group()
+        if token in _QUOTES:
+            raise source.error(match.start(), f"the quotation mark {token} has no second one")
+        if token[0] != ";":
+            yield token, match.start()
 
 
 def fold(

@@ -121,24 +121,25 @@ class Property:
         self, common: _Bounds, rows: Conjunction, alternatives: list[Conjunction]
     ) -> dict[Box, dict[Polyhedron, None]]:
         """The polyhedra of every box that is not empty, in the order of the file."""
-        boxes: dict[Conjunction, Box | None] = {}
         cases: dict[Box, dict[Polyhedron, None]] = {}
+        known: dict[Conjunction, dict[Polyhedron, None] | None] = {}  # spares hashing large boxes
         table: dict[Atom, tuple[Fraction, ...]] = {}
         crossed: _Bounds | None = None
         for atoms in alternatives:
-            about_inputs = _about_inputs(atoms)
-            if about_inputs not in boxes:
+            own = _about_inputs(atoms)
+            if own not in known:
                 bounds = common.copy()
-                bounds.tighten(about_inputs)
+                bounds.tighten(own)
                 crossed = bounds if bounds.crossed else crossed
-                boxes[about_inputs] = None if bounds.crossed else self._box(bounds, about_inputs)
-                if len(boxes) * self.inputs > _MAX_ENDS:
+                known[own] = (
+                    None if bounds.crossed else cases.setdefault(self._box(bounds, own), {})
+                )
+                if len(known) * self.inputs > _MAX_ENDS:
                     problem = f"its boxes have more than {_MAX_ENDS:,} bounds altogether"
                     raise FileError(self.source.path, problem)
-            box = boxes[about_inputs]
-            if box is not None:
-                part = self._polyhedron(rows + _about_outputs(atoms), table)
-                cases.setdefault(box, {})[part] = None
+            parts = known[own]
+            if parts is not None:
+                parts[self._polyhedron(rows + _about_outputs(atoms), table)] = None
         if crossed is not None and not cases:
             raise crossed.empty(self.source)
         return cases
