@@ -116,7 +116,7 @@ def test_bombs_are_refused_before_unpacking(tmp_path, monkeypatch):
     raw = b"\0" * 5_000_000
     path = _with_member(tmp_path / "net.npz", "layer0_bias", raw, zipfile.ZIP_DEFLATED)
     assert path.stat().st_size < 50_000
-    monkeypatch.setattr("relucert.read.npz.MAX_BYTES", 1_000_000)
+    monkeypatch.setattr("relucert.read.archive.MAX_BYTES", 1_000_000)
     with pytest.raises(FileError, match="unpacks to"):
         read_network(path)
 

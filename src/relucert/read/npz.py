@@ -16,19 +16,16 @@ The weights are the exact float64 values; nothing in the file is executed (no pi
 
 from __future__ import annotations
 
-import io
 import math
-import zipfile
-import zlib
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
 
 from relucert.errors import FileError
 from relucert.network import Layer, Matrix, Network
-from relucert.read.files import MAX_BYTES, read_bytes
+from relucert.read.archive import Archive
+from relucert.read.files import MAX_BYTES
 
 __all__ = ["read_network_npz"]
 
@@ -39,11 +36,7 @@ _MAX_LAYERS = 1_000_000
 def read_network_npz(path: str | Path) -> Network:
     """Read a network written by relucert; raises FileError naming the array."""
     path = Path(path)
-    try:
-        archive = zipfile.ZipFile(io.BytesIO(read_bytes(path)))
-    except (zipfile.BadZipFile, NotImplementedError) as error:
-        raise FileError(path, f"is not a complete .npz archive ({error})") from None
-    arrays = _Arrays(path, archive)
+    arrays = Archive.open(path)
     if arrays.optional("format") is None or arrays.text("format") != _FORMAT:
         raise FileError(path, f"is not a network of this format (no entry {_FORMAT!r})", "format")
     count = arrays.naturals("layers")
@@ -61,7 +54,7 @@ def read_network_npz(path: str | Path) -> Network:
         raise FileError(path, str(error)) from None
 
 
-def _layer(path: Path, arrays: _Arrays, index: int) -> Layer:
+def _layer(path: Path, arrays: Archive, index: int) -> Layer:
     prefix = f"layer{index}_"
     try:
         weight = _weight(arrays, prefix + "weight")
@@ -71,7 +64,7 @@ def _layer(path: Path, arrays: _Arrays, index: int) -> Layer:
         raise FileError(path, str(error), f"layer {index}") from None
 
 
-def _weight(arrays: _Arrays, name: str) -> Matrix:
+def _weight(arrays: Archive, name: str) -> Matrix:
     if arrays.optional(name) is not None:
         return arrays.get(name, "f")
     data = arrays.get(f"{name}_data", "f")
@@ -86,72 +79,3 @@ def _weight(arrays: _Arrays, name: str) -> Matrix:
     if not starts_fit or len(indices) != len(data) or (indices >= columns).any():
         raise ValueError("the CSR parts of the weight do not fit each other")
     return sp.csr_array((data, indices, indptr), shape=(rows, columns))
-
-
-class _Arrays:
-    """The arrays of an archive, their declared sizes checked before anything is allocated."""
-
-    def __init__(self, path: Path, archive: zipfile.ZipFile) -> None:
-        self._path, self._archive = path, archive
-        members = archive.infolist()
-        self._names = {member.filename for member in members}
-        if len(self._names) != len(members):
-            raise FileError(path, "two arrays have the same name")
-        total = sum(member.file_size for member in members)
-        if total > MAX_BYTES:
-            raise FileError(path, f"unpacks to {total:,} bytes (limit {MAX_BYTES:,})")
-
-    def optional(self, name: str) -> np.ndarray | None:
-        """The array ``name``, None when there is none; no objects, no surprises in size."""
-        if f"{name}.npy" not in self._names:
-            return None
-        try:
-            content = self._archive.read(f"{name}.npy")
-        except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError) as e:
-            raise FileError(self._path, f"cannot be unpacked ({e})", name) from None
-        stream = io.BytesIO(content)
-        try:
-            shape, fortran, dtype = _header(stream)
-        except ValueError as error:
-            raise FileError(self._path, f"is not an array ({error})", name) from None
-        if dtype.hasobject:
-            raise FileError(self._path, "holds pickled objects, which are never loaded", name)
-        rest = content[stream.tell() :]
-        if dtype.itemsize * math.prod(shape) != len(rest) or any(size < 0 for size in shape):
-            raise FileError(self._path, f"declares shape {shape} but holds {len(rest)} bytes", name)
-        if dtype.itemsize == 0:
-            return np.zeros(shape, dtype=dtype)
-        array = np.frombuffer(rest, dtype=dtype)
-        return array.reshape(shape, order="F" if fortran else "C")
-
-    def get(self, name: str, kind: str) -> np.ndarray:
-        """The array ``name`` of dtype kind ``kind`` ("f", "b", "i" or "U")."""
-        array = self.optional(name)
-        if array is None:
-            raise FileError(self._path, "is missing", name)
-        if array.dtype.kind != kind or (kind == "f" and array.dtype.itemsize > 8):
-            raise FileError(self._path, f"has the wrong element type {array.dtype}", name)
-        return array
-
-    def naturals(self, name: str) -> np.ndarray:
-        """The integer array ``name``, without negative entries."""
-        array = self.get(name, "i")
-        if (array < 0).any():
-            raise FileError(self._path, "has negative entries", name)
-        return array
-
-    def text(self, name: str) -> str:
-        """The text ``name``."""
-        array = self.get(name, "U")
-        if array.size != 1:
-            raise FileError(self._path, "is not one text", name)
-        return str(array.item())
-
-
-def _header(stream: io.BytesIO) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
-    version = np.lib.format.read_magic(stream)
-    if version == (1, 0):
-        return np.lib.format.read_array_header_1_0(stream)
-    if version == (2, 0):
-        return np.lib.format.read_array_header_2_0(stream)
-    raise ValueError(f"version {version} of the array format")
