@@ -65,13 +65,18 @@ def solve_mip(
     start: np.ndarray | None = None,
     stop: Callable[[np.ndarray], bool] | None = None,
     progress: Callable[[float, float, int], None] | None = None,
+    heuristics: bool = True,
 ) -> Answer:
     """Minimise the model. ``start`` is a known solution, (variables,).
+
+    ``heuristics`` false spends no time on guessing solutions (an attack has done that already).
 
     ``stop`` sees every improving solution and ends the solve by returning True; ``progress`` gets
     (dual bound, primal bound, nodes) now and then. Ctrl-C stops HiGHS cleanly and is raised on.
     """
     highs = _loaded(model, limits.threads, relaxed=False)
+    if not heuristics:
+        highs.setOptionValue("mip_heuristic_effort", 0.0)
     if start is not None:
         solution = _highspy().HighsSolution()
         solution.col_value = [float(value) for value in start]

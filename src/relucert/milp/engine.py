@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -24,6 +24,7 @@ from relucert.milp.objective import (
     solver_margin,
 )
 from relucert.milp.pulp_model import solve_with_pulp
+from relucert.milp.tighten import Narrowed, narrow_towards
 from relucert.network import Network
 from relucert.query import Case, Polyhedron, Query
 from relucert.verdict import Method, Proved, Reason, Unknown, Verdict, Violated, combined, confirm
@@ -31,6 +32,7 @@ from relucert.verdict import Method, Proved, Reason, Unknown, Verdict, Violated,
 __all__ = ["MilpOptions", "Progress", "decide_case", "open_parts"]
 
 Progress = Callable[[str], None]
+_NARROWING_SHARE = 0.25
 _SMALLEST_MARGIN = 1e-6
 _LARGEST_MARGIN = 0.25
 
@@ -121,6 +123,14 @@ def _decide(question: _Question, progress: Progress | None) -> Verdict:
     if question.limits.out_of_memory:
         return Unknown(Reason.MEMORY)
     try:
+        share = question.limits.within(_NARROWING_SHARE * question.limits.remaining)
+        start = Narrowed(question.box, question.chain)
+        narrowed = narrow_towards(question.network, start, question.rows, share)
+        if narrowed is None:
+            return Proved(Method.LP_DUAL)
+        question = replace(question, box=narrowed.box, chain=narrowed.chain)
+        if row_bounds(question.chain, question.box, question.rows).max() > 0:
+            return Proved(Method.LP_DUAL)
         encoding = encode_network(question.chain, question.box)
         objective = _objective(question, encoding)
     except SolverError as error:
@@ -188,7 +198,9 @@ def _by_mip(
             progress(f"MILP: {nodes} nodes, margin at least {objective.value(bound):.4g}")
 
     if question.options.solver.upper() == "HIGHS":
-        answer = solve_mip(objective.model, question.limits, stop=stop, progress=report)
+        answer = solve_mip(
+            objective.model, question.limits, stop=stop, progress=report, heuristics=False
+        )
     else:
         answer = solve_with_pulp(objective.model, question.options.solver, question.limits)
     if found:

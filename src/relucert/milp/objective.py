@@ -13,14 +13,22 @@ import numpy as np
 
 from relucert.bounds.backward import Relaxation, lower_bounds
 from relucert.bounds.interval import Intervals, rectified
-from relucert.bounds.rounding import SAFETY, UNIT
+from relucert.bounds.rounding import SAFETY, UNIT, round_up
 from relucert.exact import float_below, nearest_float
 from relucert.lp.highs import MIP_TOLERANCE
 from relucert.lp.model import LinearModel
 from relucert.milp.encode import Encoding, scaled_row
 from relucert.query import Polyhedron
 
-__all__ = ["FloatRows", "Objective", "add_objective", "float_rows", "row_bounds", "solver_margin"]
+__all__ = [
+    "FloatRows",
+    "Objective",
+    "add_objective",
+    "add_unsafe_rows",
+    "float_rows",
+    "row_bounds",
+    "solver_margin",
+]
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,10 +114,26 @@ def add_objective(
             np.concatenate([[column], wires.columns[used]]),
             np.concatenate([[1.0], -coefficients[used]]),
             np.concatenate([[exponent], wires.exponents[used]]),
-            -float(limit) - loose,
+            -float(round_up(np.array(float(limit) + loose))) if loose else -float(limit),
             np.inf,
         )
     return Objective(builder.build({column: 1.0}), column, exponent, margin)
+
+
+def add_unsafe_rows(encoding: Encoding, rows: FloatRows, slack: float = 0.0) -> None:
+    """Restrict the model to outputs of the polyhedron, each row loosened by ``slack``."""
+    wires = encoding.outputs
+    for coefficients, error, limit in zip(rows.coefficients, rows.error, rows.limits, strict=True):
+        used = np.flatnonzero((coefficients != 0) & (wires.columns >= 0))
+        loose = float(error[used] @ np.ldexp(1.0, wires.exponents[used])) * SAFETY + slack
+        scaled_row(
+            encoding.builder,
+            wires.columns[used],
+            coefficients[used],
+            wires.exponents[used],
+            -np.inf,
+            float(round_up(np.array(float(limit) + loose))) if loose else float(limit),
+        )
 
 
 def solver_margin(chain: list[Relaxation], rows: FloatRows) -> float:

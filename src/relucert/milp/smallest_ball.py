@@ -18,7 +18,7 @@ from relucert.limits import Limits
 from relucert.lp.answer import Answer, Status
 from relucert.lp.highs import solve_mip
 from relucert.milp.encode import Encoding, encode_network, scaled_row
-from relucert.milp.objective import FloatRows, float_rows, solver_margin
+from relucert.milp.objective import add_unsafe_rows, float_rows, solver_margin
 from relucert.milp.pulp_model import solve_with_pulp
 from relucert.query import Polyhedron
 
@@ -59,7 +59,7 @@ def nearest_unsafe(
     exponent = int(np.frexp(cutoff)[1])
     eps = encoding.builder.variable(0.0, float(np.ldexp(cutoff, -exponent)))
     _tie_inputs(encoding, point, eps, exponent)
-    _add_unsafe_rows(encoding, rows, solver_margin(chain, rows))
+    add_unsafe_rows(encoding, rows, solver_margin(chain, rows))
     model = encoding.builder.build({eps: 1.0})
     warm = None if start is None else _assignment(chain, encoding, start, point, eps, exponent)
     if solver.upper() == "HIGHS":
@@ -93,21 +93,6 @@ def _tie_inputs(encoding: Encoding, point: Intervals, eps: int, exponent: int) -
         powers = np.array([power, exponent])
         scaled_row(encoding.builder, columns, np.array([1.0, 1.0]), powers, float(low), np.inf)
         scaled_row(encoding.builder, columns, np.array([1.0, -1.0]), powers, -np.inf, float(high))
-
-
-def _add_unsafe_rows(encoding: Encoding, rows: FloatRows, margin: float) -> None:
-    wires = encoding.outputs
-    for coefficients, error, limit in zip(rows.coefficients, rows.error, rows.limits, strict=True):
-        used = np.flatnonzero((coefficients != 0) & (wires.columns >= 0))
-        loose = float(error[used] @ np.ldexp(1.0, wires.exponents[used])) + margin
-        scaled_row(
-            encoding.builder,
-            wires.columns[used],
-            coefficients[used],
-            wires.exponents[used],
-            -np.inf,
-            float(limit) + loose,
-        )
 
 
 def _assignment(

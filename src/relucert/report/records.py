@@ -12,7 +12,7 @@ from typing import Any
 from relucert.exact import format_rational, nearest_float
 from relucert.verdict import Proved, Unknown, Verdict, Violated
 
-__all__ = ["Item", "csv_text", "exit_code", "verdict_record", "verdict_word"]
+__all__ = ["Item", "csv_text", "exit_code", "how", "verdict_record", "verdict_word"]
 
 
 @dataclass(frozen=True)

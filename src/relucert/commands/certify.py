@@ -1,0 +1,171 @@
+"""``relucert certify``: one property, or many labelled points."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from relucert.batch import Point, choose_decision, chosen_points, parse_selection, run_all
+from relucert.commands.screen import Bar, header, print_json, progress_bar, say
+from relucert.errors import UsageError
+from relucert.network import Network
+from relucert.query import Query, robustness_query
+from relucert.read.network import read_network
+from relucert.read.points import read_points
+from relucert.read.vnnlib import read_vnnlib
+from relucert.report.records import Item, csv_text, exit_code, how, verdict_record, verdict_word
+from relucert.report.tables import items_table, print_table, summary
+from relucert.verdict import Violated
+from relucert.verify import Outcome
+from relucert.verify import certify as decide
+from relucert.write.files import write_atomically
+from relucert.write.witness import format_witness
+
+__all__ = ["certify_command"]
+
+_CSV_HEADER = ("item", "label", "radius", "verdict", "how", "seconds")
+
+
+def certify_command(
+    network_path: Path,
+    *,
+    property_path: Path | None,
+    data: Path | None,
+    radius: Fraction | None,
+    norm: str,
+    engine: str,
+    witness_out: Path | None,
+    clip: tuple[Fraction, Fraction] | None,
+    selection: str | None,
+    label_column: str | None,
+    decision: str,
+    timeout: float,
+    solver: str,
+    threads: int,
+    memory: float,
+    seed: int,
+    as_json: bool,
+    csv_path: Path | None,
+) -> int:
+    """Run the command; returns the exit code. ``norm`` is "linf", the only one there is."""
+    _check_usage(property_path, data, radius, clip)
+    network = read_network(network_path)
+
+    def question(query: Query, bar: Bar) -> Outcome:
+        return decide(
+            network, query, engine=engine, timeout=timeout, solver=solver, threads=threads,
+            memory=memory, seed=seed, progress=bar.work,
+        )  # fmt: skip
+
+    if property_path is not None:
+        query = read_vnnlib(property_path)
+        items, rows, whole = _one_property(query, question)
+    else:
+        points_file = read_points(data, label_column=label_column)
+        chosen = parse_selection(selection, len(points_file)) if selection else None
+        rows_used = range(len(points_file)) if chosen is None else chosen
+        points = chosen_points(points_file, rows_used, network)
+        how_decided = choose_decision(network, decision, [point.label for point in points])
+
+        size = radius if radius is not None else Fraction(0)
+
+        def ball(point: Point) -> Query:
+            return robustness_query(
+                point.values, point.label, how_decided, radius=size, clip=clip, name=point.name
+            )
+
+        items, rows, whole = _many_points(points, ball, question, radius)
+    _write_witnesses(witness_out, items, single=property_path is not None)
+    if csv_path is not None:
+        write_atomically(csv_path, csv_text(_CSV_HEADER, rows).encode())
+    _show(network_path, network, items, seed, as_json)
+    return exit_code([item.verdict for item in items], whole)
+
+
+def _check_usage(
+    property_path: Path | None,
+    data: Path | None,
+    radius: Fraction | None,
+    clip: tuple[Fraction, Fraction] | None,
+) -> None:
+    if (property_path is None) == (data is None):
+        raise UsageError("give either a PROPERTY file or --data with --radius")
+    if data is not None and radius is None:
+        raise UsageError("--data needs --radius")
+    if data is None and (radius is not None or clip is not None):
+        raise UsageError("--radius and --clip go with --data; a PROPERTY brings its own box")
+    if radius is not None and radius < 0:
+        raise UsageError(f"--radius must not be negative, it is {float(radius)}")
+
+
+def _one_property(
+    query: Query, question: Callable[[Query, Bar], Outcome]
+) -> tuple[list[Item], list[tuple[object, ...]], bool]:
+    with progress_bar(1) as bar:
+        bar.item(query.name)
+        outcome = question(query, bar)
+    item = Item(query.name, outcome.verdict, outcome.seconds)
+    return [item], [_row(item, "", "")], True
+
+
+def _many_points(
+    points: list[Point],
+    ball: Callable[[Point], Query],
+    question: Callable[[Query, Bar], Outcome],
+    radius: Fraction | None,
+) -> tuple[list[Item], list[tuple[object, ...]], bool]:
+    items: list[Item] = []
+    rows: list[tuple[object, ...]] = []
+    with progress_bar(len(points)) as bar:
+
+        def work(point: Point) -> Outcome:
+            bar.item(point.name)
+            return question(ball(point), bar)
+
+        def interrupted() -> None:
+            say(f"relucert: interrupted: {len(items)} of {len(points)} points done")
+
+        for point, outcome in run_all(points, work, interrupted):
+            items.append(Item(point.name, outcome.verdict, outcome.seconds))
+            rows.append(_row(items[-1], point.label, radius))
+            bar.done(verdict_word(outcome.verdict))
+    return items, rows, len(items) == len(points)
+
+
+def _row(item: Item, label: object, radius: object) -> tuple[object, ...]:
+    verdict = item.verdict
+    seconds = f"{item.seconds:.3f}"
+    return (item.name, label, radius, verdict_word(verdict), how(verdict), seconds)
+
+
+def _write_witnesses(path: Path | None, items: list[Item], single: bool) -> None:
+    """One file for a property; for points a folder with a file for each violation."""
+    if path is None:
+        return
+    for item in items:
+        if not isinstance(item.verdict, Violated):
+            continue
+        witness = item.verdict.witness
+        target = path if single else path / f"{item.name.replace(' ', '_')}.txt"
+        if not single:
+            path.mkdir(parents=True, exist_ok=True)
+        write_atomically(target, format_witness(witness.input, witness.output).encode())
+
+
+def _show(
+    network_path: Path, network: Network, items: list[Item], seed: int, as_json: bool
+) -> None:
+    if as_json:
+        results: list[dict[str, Any]] = [
+            {"item": item.name, "seconds": round(item.seconds, 3)} | verdict_record(item.verdict)
+            for item in items
+        ]
+        print_json(header(network_path, seed) | {"results": results})
+        return
+    print_table(items_table(f"{network.name}: robust for real arithmetic?", items))
+    if len(items) == 1 and isinstance(items[0].verdict, Violated):
+        witness = items[0].verdict.witness
+        print(format_witness(witness.input, witness.output), end="")
+    print(f"{summary(items)}; seed {seed}")

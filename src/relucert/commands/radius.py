@@ -1,0 +1,117 @@
+"""``relucert radius``: the smallest perturbation that changes each point's label."""
+
+from __future__ import annotations
+
+import time
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from relucert.batch import Point, choose_decision, chosen_points, parse_selection, run_all
+from relucert.commands.screen import header, print_json, progress_bar, say
+from relucert.exact import format_rational
+from relucert.radius import robustness_radius
+from relucert.radius_bracket import RadiusBracket
+from relucert.read.network import read_network
+from relucert.read.points import read_points
+from relucert.report.plots import plot_radii
+from relucert.report.records import csv_text
+from relucert.report.tables import print_table, radius_table
+from relucert.write.files import write_atomically
+
+__all__ = ["radius_command"]
+
+_CSV_HEADER = ("item", "label", "lower", "upper", "method", "open_because", "seconds")
+_Row = tuple[Point, RadiusBracket, float]
+
+
+def radius_command(
+    network_path: Path,
+    *,
+    data: Path,
+    plot: Path | None,
+    clip: tuple[Fraction, Fraction] | None,
+    selection: str | None,
+    label_column: str | None,
+    decision: str,
+    timeout: float,
+    solver: str,
+    threads: int,
+    memory: float,
+    seed: int,
+    as_json: bool,
+    csv_path: Path | None,
+) -> int:
+    """Run the command; returns 0 when every bracket is closed, else 3."""
+    network = read_network(network_path)
+    points_file = read_points(data, label_column=label_column)
+    chosen = parse_selection(selection, len(points_file)) if selection else None
+    points = chosen_points(
+        points_file, range(len(points_file)) if chosen is None else chosen, network
+    )
+    how_decided = choose_decision(network, decision, [point.label for point in points])
+    rows: list[_Row] = []
+    with progress_bar(len(points)) as bar:
+
+        def work(point: Point) -> tuple[RadiusBracket, float]:
+            bar.item(point.name)
+            started = time.monotonic()
+            bracket = robustness_radius(
+                network, point.values, point.label, how_decided, clip=clip, timeout=timeout,
+                solver=solver, threads=threads, memory=memory, seed=seed, progress=bar.work,
+            )  # fmt: skip
+            return bracket, time.monotonic() - started
+
+        def interrupted() -> None:
+            say(f"relucert: interrupted: {len(rows)} of {len(points)} points done")
+
+        for point, (bracket, seconds) in run_all(points, work, interrupted):
+            rows.append((point, bracket, seconds))
+            bar.done("closed" if bracket.closed else "open")
+    _save(rows, csv_path, plot, network.name)
+    _show(network_path, network.name, rows, seed, as_json)
+    complete = len(rows) == len(points)
+    return 0 if complete and all(bracket.closed for _, bracket, _ in rows) else 3
+
+
+def _save(rows: list[_Row], csv_path: Path | None, plot: Path | None, name: str) -> None:
+    if csv_path is not None:
+        cells = [
+            (
+                point.name, point.label, bracket.lower,
+                "" if bracket.upper is None else bracket.upper,
+                bracket.method.name.lower(),
+                bracket.reason.name.lower() if bracket.reason else "",
+                f"{seconds:.3f}",
+            )
+            for point, bracket, seconds in rows
+        ]  # fmt: skip
+        write_atomically(csv_path, csv_text(_CSV_HEADER, cells).encode())
+    if plot is not None and rows:
+        plot_radii(plot, [bracket for _, bracket, _ in rows], f"{name}: {len(rows)} points")
+
+
+def _show(network_path: Path, name: str, rows: list[_Row], seed: int, as_json: bool) -> None:
+    if as_json:
+        results = [_record(point, bracket, seconds) for point, bracket, seconds in rows]
+        print_json(header(network_path, seed) | {"results": results})
+        return
+    table = [(point.name, bracket, seconds) for point, bracket, seconds in rows]
+    print_table(radius_table(f"{name}: l_inf robustness radius", table))
+    closed = sum(bracket.closed for _, bracket, _ in rows)
+    print(f"{closed} of {len(rows)} brackets closed to 0.1 %; seed {seed}")
+
+
+def _record(point: Point, bracket: RadiusBracket, seconds: float) -> dict[str, Any]:
+    witness = bracket.witness
+    return {
+        "item": point.name,
+        "label": point.label,
+        "lower": format_rational(bracket.lower),
+        "upper": None if bracket.upper is None else format_rational(bracket.upper),
+        "lower_method": bracket.method.name.lower(),
+        "closed": bracket.closed,
+        "open_because": bracket.reason.name.lower() if bracket.reason else None,
+        "witness": None if witness is None else [format_rational(v) for v in witness.input],
+        "seconds": round(seconds, 3),
+    }
