@@ -71,6 +71,7 @@ def agrees(read_model: Callable[[onnx.ModelProto], Network]) -> Callable[..., Ne
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.log_severity_level = 3
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
 
     def compare(model: onnx.ModelProto, tolerance: float = 0.0, points: int = 4) -> Network:
         network = read_model(model)

@@ -173,3 +173,11 @@ def test_positive_scaling_passes_through_relu(build, read_model):
     assert network.evaluate_exactly([Fraction(-3)] * 3) == (0, 0, 0)
     positive = read_model(build(nodes, [1, 3], {"s": np.float32([2, 0.5, 3])}))
     assert len(positive.layers) == 1
+
+
+def test_half_precision_weights_are_widened_exactly(build, read_model):
+    weight = np.float16([[0.1], [65504], [6e-8]])
+    constants = {"h": weight}
+    nodes = [node("Cast", ["h"], ["w"], to=TensorProto.FLOAT), node("MatMul", ["x", "w"], ["y"])]
+    (layer,) = read_model(build(nodes, [1, 3], constants)).layers
+    np.testing.assert_array_equal(layer.weight, weight.T.astype(np.float64))

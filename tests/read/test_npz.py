@@ -144,6 +144,7 @@ def test_flipped_bytes_never_make_a_traceback(data, tmp_path):
         content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
     path.write_bytes(bytes(content[: data.draw(st.sampled_from([len(content), 900]))]))
     try:
-        assert isinstance(read_network(path), Network)
+        result: object = read_network(path)
     except FileError as error:
-        assert "\n" not in str(error)
+        result = error
+    assert isinstance(result, Network) or "\n" not in str(result)

@@ -86,11 +86,10 @@ def test_flipped_bytes_never_make_a_traceback(data, simple, tmp_path):
     path = tmp_path / "flipped.onnx"
     path.write_bytes(bytes(content))
     try:
-        network = read_network(path)
+        result: object = read_network(path)
     except FileError as error:
-        assert "\n" not in str(error)
-    else:
-        assert isinstance(network, Network)
+        result = error
+    assert isinstance(result, Network) or "\n" not in str(result)
 
 
 def test_deeply_nested_graphs(build, read_model):
@@ -131,6 +130,10 @@ def test_unsupported_operators(kind, words, build, read_model):
 
 def test_unnamed_node_is_named_by_its_output(build, read_model):
     refused(read_model, build([node("Tanh", ["x"], ["y"])], [1, 3]), "node 'y' (Tanh)")
+
+
+def test_names_with_line_breaks_stay_on_one_line(build, read_model):
+    refused(read_model, build([node("Bad\nkind", ["x"], ["y"], name="a\nb")], [1, 3]))
 
 
 def test_foreign_domain(build, read_model):
@@ -280,8 +283,8 @@ def test_cycles_and_undefined_names(build, read_model):
 
 
 def test_long_chains_do_not_recurse(build, read_model):
-    nodes = [node("Relu", [f"t{i}" if i else "x"], [f"t{i + 1}"]) for i in range(3000)]
-    nodes.append(node("Neg", ["t3000"], ["y"]))
+    nodes = [node("Relu", [f"t{i}" if i else "x"], [f"t{i + 1}"]) for i in range(1500)]
+    nodes.append(node("Neg", ["t1500"], ["y"]))
     nodes.reverse()  # order in the file does not matter
     assert read_model(build(nodes, [1, 1])).output_size == 1
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from fractions import Fraction
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -29,7 +30,7 @@ def networks(draw, single=False):
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     sizes = draw(st.lists(st.integers(1, 5), min_size=2, max_size=6))
     layers = []
-    for columns, rows in zip(sizes, sizes[1:], strict=False):
+    for columns, rows in pairwise(sizes):
         weight = rng.normal(size=(rows, columns)) * (rng.random((rows, columns)) < 0.8)
         bias = rng.normal(size=rows) * (rng.random() < 0.7)
         divisor = draw(st.sampled_from([None, rng.integers(1, 9, size=rows).astype(float)]))
@@ -146,13 +147,13 @@ def test_deep_chain(tmp_path):
     rng = np.random.default_rng(3)
     layers = tuple(
         Layer(rng.integers(-1, 2, size=(4, 4)).astype(float), np.ones(4), np.ones(4, bool))
-        for _ in range(2000)
+        for _ in range(1000)
     )
     network = Network(layers)
     for kind, write in (("onnx", write_onnx), ("npz", write_network_npz)):
         path = tmp_path / f"deep.{kind}"
         write(network, path)
         again = read_network(path)
-        assert len(again.layers) == 2000
+        assert len(again.layers) == 1000
         x = np.ones(4)
         np.testing.assert_array_equal(network.evaluate(x), again.evaluate(x))

@@ -159,7 +159,7 @@ class _Reader:
             result = operator(node)
         except NotPiecewiseLinearError as error:
             raise UnsupportedOperatorError(self.path, str(error), place) from None
-        except (ValueError, IndexError) as error:
+        except (ValueError, IndexError, OverflowError) as error:
             raise FileError(self.path, str(error) or type(error).__name__, place) from None
         results = [result] if isinstance(result, np.ndarray | Tensor) else list(result)
         values.update(zip(proto.output, results, strict=False))
@@ -198,7 +198,7 @@ def _opset(path: Path, model: Any) -> int:
 
 
 def _advice(proto: Any) -> str:
-    kind = proto.op_type
+    kind = str(proto.op_type)
     if proto.domain not in ("", "ai.onnx"):
         return f"operators of domain {proto.domain!r} are not supported; export plain ONNX"
     if kind in ("If", "Loop", "Scan"):

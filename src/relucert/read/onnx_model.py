@@ -41,7 +41,9 @@ def decode_model(path: Path) -> Any:
 def place_of(node: Any) -> str:
     """How messages name a node."""
     name = node.name or next((output for output in node.output if output), "")
-    return f"node {name!r} ({node.op_type})"
+    kind = str(node.op_type)  # protobuf gives bytes where the text is not UTF-8
+    kind = kind if kind.isidentifier() else repr(kind)
+    return f"node {name!r} ({kind})"
 
 
 def nodes_in_order(path: Path, graph: Any, known: set[str], output: str) -> list[Any]:
@@ -146,7 +148,7 @@ def _check_data_size(path: Path, tensor: Any, count: int, itemsize: int, place: 
 
 def _external_bytes(path: Path, tensor: Any, size: int, place: str) -> bytes:
     """The bytes of a tensor kept in a file beside the model, never outside its folder."""
-    entries = {entry.key: entry.value for entry in tensor.external_data}
+    entries = {str(entry.key): str(entry.value) for entry in tensor.external_data}
     location = entries.get("location", "")
     if path.suffix == ".gz":
         raise FileError(path, "external data is not supported in .onnx.gz; unpack it", place)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from relucert.read.exact_floats import sums_are_exact
 from relucert.read.onnx_node import Node, Operator, Value, combine, settled
 from relucert.read.rows import RowGraph, check_size
 
@@ -43,12 +44,9 @@ def _leaky(node: Node, refs: np.ndarray, slope: np.ndarray) -> Value:
     slope = slope.astype(np.float64)
     if not np.isfinite(slope).all():
         raise ValueError("a slope is not finite")
-    rest = 1.0 - slope
-    # Fast two-sum: exact differences leave no error.
-    whole = ((1.0 - rest) == slope) & ((rest + slope) == 1.0) & (np.abs(slope) <= 1.0)
     graph, positive = node.graph, _rectified(node, refs)
-    if whole.all():
-        return settled(graph, combine(graph, [(refs, slope), (positive, rest)]))
+    if sums_are_exact(np.ones(slope.shape), -slope).all():
+        return settled(graph, combine(graph, [(refs, slope), (positive, 1.0 - slope)]))
     negative = _rectified(node, refs, -1.0)
     return settled(graph, combine(graph, [(positive, 1.0), (negative, -slope)]))
 

@@ -26,7 +26,8 @@ ZERO = -1
 """The reference to the constant zero."""
 
 _DENSE_FROM = 0.25
-_MAX_REPEATS = 1000
+_MAX_REPEATS = 100_000
+_MAX_COPIES = 1000
 
 
 def check_size(count: int, what: str) -> None:
@@ -84,10 +85,8 @@ def merge_entries(
     first[1:] = (row[1:] != row[:-1]) | (ref[1:] != ref[:-1])
     starts = np.flatnonzero(first)
     group = np.cumsum(first) - 1
-    rank = np.arange(len(row)) - starts[group]
     total = value[starts].copy()
-    for repeat in range(1, _repeats(rank)):
-        again = rank == repeat
+    for again in _repetitions(np.arange(len(row)) - starts[group]):
         into = group[again]
         if not sums_are_exact(total[into], value[again]).all():
             return None
@@ -96,11 +95,14 @@ def merge_entries(
     return row[starts][nonzero], ref[starts][nonzero], total[nonzero]
 
 
-def _repeats(rank: np.ndarray) -> int:
+def _repetitions(rank: np.ndarray, limit: int = _MAX_REPEATS) -> list[np.ndarray]:
+    """Positions of second, third, ... occurrences, given each position's rank from 0."""
     repeats = int(rank.max(initial=0)) + 1
-    if repeats > _MAX_REPEATS:
-        raise ValueError(f"adds one element {repeats:,} times (limit {_MAX_REPEATS:,})")
-    return repeats
+    if repeats > limit:
+        raise ValueError(f"adds one element {repeats:,} times (limit {limit:,})")
+    later = np.flatnonzero(rank)
+    later = later[np.argsort(rank[later], kind="stable")]
+    return np.split(later, np.searchsorted(rank[later], np.arange(2, repeats)))
 
 
 class RowGraph:
@@ -111,6 +113,7 @@ class RowGraph:
         self.size = input_size
         self.blocks: list[Block] = []
         self._pool: list[float] = [0.0]
+        self._pool_array = np.zeros(1)
         self._pool_index: dict[float, int] = {0.0: 0}
 
     def constants(self, values: np.ndarray) -> np.ndarray:
@@ -129,7 +132,9 @@ class RowGraph:
 
     def values(self, refs: np.ndarray) -> np.ndarray:
         """The constants behind negative references."""
-        known: np.ndarray = np.array(self._pool)[-1 - refs]
+        if len(self._pool_array) != len(self._pool):
+            self._pool_array = np.array(self._pool)
+        known: np.ndarray = self._pool_array[-1 - refs]
         return known
 
     def dense(self, weight: np.ndarray, refs: np.ndarray) -> np.ndarray:
@@ -194,14 +199,14 @@ class RowGraph:
         if not fixed.any():
             return row, ref, value
         where, known = row[fixed], self.values(ref[fixed])
-        exact = products_are_exact(value[fixed], known)
-        terms = np.concatenate([known * value[fixed], bias])
-        places = np.concatenate([where, np.arange(len(bias))])
-        sums = merge_entries(places, np.zeros(len(places), dtype=np.int64), terms)
-        if exact.all() and sums is not None:
-            bias[:] = 0.0
-            bias[sums[0]] = sums[2]
-            return row[~fixed], ref[~fixed], value[~fixed]
+        if products_are_exact(value[fixed], known).all():
+            terms = np.concatenate([known * value[fixed], bias])
+            places = np.concatenate([where, np.arange(len(bias))])
+            sums = merge_entries(places, np.zeros(len(places), dtype=np.int64), terms)
+            if sums is not None:
+                bias[:] = 0.0
+                bias[sums[0]] = sums[2]
+                return row[~fixed], ref[~fixed], value[~fixed]
         distinct, inverse = np.unique(ref[fixed], return_inverse=True)
         size = len(distinct)
         made = self._add(
@@ -246,8 +251,7 @@ class RowGraph:
         rank = np.empty(len(row), dtype=np.int64)
         rank[order] = np.arange(len(row)) - np.flatnonzero(first)[np.cumsum(first) - 1]
         apart = ref.copy()
-        for repeat in range(1, _repeats(rank)):
-            again = np.flatnonzero(rank == repeat)
+        for again in _repetitions(rank, _MAX_COPIES):
             originals, inverse = np.unique(ref[again], return_inverse=True)
             size = len(originals)
             identity = sp.eye_array(size, format="csr")

@@ -49,8 +49,12 @@ class _Fusion:
         self.owner = np.full(graph.size, -1)
         self.place = np.zeros(graph.size, dtype=np.int64)
         for index, block in enumerate(graph.blocks):
-            _, ref, _ = block.entries()
-            np.add.at(self.uses, ref, 1)
+            if isinstance(block.matrix, np.ndarray):
+                # A column of zeros is a use as well: it must stay a column of its own.
+                counts = np.maximum(np.count_nonzero(block.matrix, axis=0), 1)
+                self.uses[block.inputs] += counts
+            else:
+                np.add.at(self.uses, block.entries()[1], 1)
             if not block.kept:
                 self.owner[block.ids] = index
             self.place[block.ids] = np.arange(len(block.ids))
