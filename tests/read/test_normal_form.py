@@ -49,6 +49,15 @@ def test_nearest_root_ratio(scale, radicand):
     assert (value < 0) == (scale < 0 and value != 0)
 
 
+@given(a=floats, b=st.integers(-40, 40))
+def test_powers_of_two_scale_exactly(a, b):
+    """Known to be exact whenever the result is a normal number."""
+    product = a * 2.0**b
+    normal = a == 0 or (2.0**-1022 <= abs(product) < np.inf and abs(a) >= 2.0**-1022)
+    if normal:
+        assert products_are_exact(np.array([a]), np.array([2.0**b]))[0]
+
+
 def _weights(*shape, seed=3):
     return np.random.default_rng(seed).normal(size=shape)
 
