@@ -15,6 +15,7 @@ __all__ = ["nearest_root_ratio", "products_are_exact", "sums_are_exact"]
 
 _LOWEST_EXPONENT = -1074
 _MANTISSA_BITS = 53
+_CHUNK = 1 << 15  # intermediate arrays of this size stay in the cache
 
 
 def sums_are_exact(a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -33,6 +34,15 @@ def products_are_exact(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     The odd mantissas of p and q bits have a product of at most p + q bits; 53 fit.
     """
     a, b = np.broadcast_arrays(np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64))
+    if a.ndim != 1 or len(a) <= _CHUNK:
+        return _products_are_exact(a, b)
+    starts = range(0, len(a), _CHUNK)
+    return np.concatenate(
+        [_products_are_exact(a[i : i + _CHUNK], b[i : i + _CHUNK]) for i in starts]
+    )
+
+
+def _products_are_exact(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     a_bits, a_lowest = _bits(a)
     b_bits, b_lowest = _bits(b)
     fits = (a_bits + b_bits <= _MANTISSA_BITS) | (np.minimum(a_bits, b_bits) <= 1)
