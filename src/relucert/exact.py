@@ -44,6 +44,8 @@ def parse_rational(text: str) -> Fraction:
     text = text.strip()
     if len(text) > _MAX_DIGITS:
         raise ValueError(f"number of {len(text)} characters (limit {_MAX_DIGITS})")
+    if not text.isascii():
+        raise ValueError(f"not a number: {text!r}")
     numerator, slash, denominator = text.partition("/")
     if slash:
         if not re.fullmatch(r"[+-]?\d+", numerator) or not re.fullmatch(r"\d+", denominator):
@@ -52,7 +54,7 @@ def parse_rational(text: str) -> Fraction:
             raise ValueError(f"division by zero: {text!r}")
         return Fraction(int(numerator), int(denominator))
     match = _NUMBER.fullmatch(text)
-    if match is None or not text.isascii():
+    if match is None:
         raise ValueError(f"not a number: {text!r}")
     exponent = match.group(3)
     if exponent is not None and (len(exponent) > 8 or abs(int(exponent[1:])) > _MAX_EXPONENT):
@@ -63,7 +65,8 @@ def parse_rational(text: str) -> Fraction:
 def format_rational(value: Fraction) -> str:
     """Write a rational so that `parse_rational` reads back exactly the same number.
 
-    A finite decimal when there is one of sensible length, else ``p/q``.
+    A finite decimal when there is one of sensible length, else ``p/q``. Beyond the 4,000
+    characters that `parse_rational` takes, nothing is promised.
     """
     denominator = value.denominator
     twos = (denominator & -denominator).bit_length() - 1

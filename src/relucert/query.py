@@ -15,7 +15,13 @@ from functools import cached_property
 import numpy as np
 
 from relucert.errors import QueryError
-from relucert.exact import dot, float_above, float_below, short_rational_between
+from relucert.exact import (
+    dot,
+    float_above,
+    float_below,
+    nearest_float,
+    short_rational_between,
+)
 
 __all__ = ["Box", "Case", "Decision", "Polyhedron", "Query", "robustness_query"]
 
@@ -42,8 +48,8 @@ class Box:
         for index, (low, high) in enumerate(zip(self.lower, self.upper, strict=True)):
             if low > high:
                 raise QueryError(
-                    f"the box is empty: input {index} lies between {float(low)!r} and "
-                    f"{float(high)!r}"
+                    f"the box is empty: input {index} lies between {nearest_float(low)!r} and "
+                    f"{nearest_float(high)!r}"
                 )
 
     @property
@@ -199,18 +205,20 @@ def robustness_query(
     QueryError for a negative radius, a label out of range, or a ball outside the clip range.
     """
     if radius < 0:
-        raise QueryError(f"{name}: the radius {float(radius)!r} is negative")
+        raise QueryError(f"{name}: the radius {nearest_float(radius)!r} is negative")
     lower = [value - radius for value in point]
     upper = [value + radius for value in point]
     if clip is not None:
         low, high = clip
         if low > high:
-            raise QueryError(f"the clip range is empty: {float(low)!r} to {float(high)!r}")
+            raise QueryError(
+                f"the clip range is empty: {nearest_float(low)!r} to {nearest_float(high)!r}"
+            )
         for index, value in enumerate(point):
             if not low <= value <= high:
                 raise QueryError(
-                    f"{name}: input {index} is {float(value)!r}, outside the clip range "
-                    f"{float(low)!r} to {float(high)!r}"
+                    f"{name}: input {index} is {nearest_float(value)!r}, outside the clip range "
+                    f"{nearest_float(low)!r} to {nearest_float(high)!r}"
                 )
         lower = [max(value, low) for value in lower]
         upper = [min(value, high) for value in upper]

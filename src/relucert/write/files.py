@@ -19,17 +19,18 @@ def write_atomically(path: str | Path, content: bytes | str) -> None:
     """
     path = Path(path)
     data = content.encode("utf-8") if isinstance(content, str) else content
-    temporary: Path | None = None
     try:
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         temporary = Path(name)
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(data)
-        temporary.chmod(0o666 & ~_umask())
-        temporary.replace(path)
-    except OSError as error:
-        if temporary is not None:
+        try:
+            with os.fdopen(handle, "wb") as stream:
+                stream.write(data)
+            temporary.chmod(0o666 & ~_umask())
+            temporary.replace(path)
+        except BaseException:  # an interrupt too must not leave half a file behind
             temporary.unlink(missing_ok=True)
+            raise
+    except OSError as error:
         raise FileError(path, f"cannot be written ({error.strerror or error})") from None
 
 

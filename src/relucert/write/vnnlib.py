@@ -92,8 +92,7 @@ def _several_cases(cases: Sequence[Case]) -> list[str]:
     lines = ["(assert (or"]
     for case in cases:
         bounds = " ".join(_bounds(case.box))
-        for part in case.unsafe:
-            lines.append(f"    (and {' '.join([bounds, *_rows(part)])})")
+        lines += [f"    (and {' '.join([bounds, *_rows(part)])})" for part in case.unsafe]
     return [*lines, "))"]
 
 
