@@ -12,6 +12,7 @@ are rounded to rationals and then checked exactly; only checked ones are returne
 
 from __future__ import annotations
 
+import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -26,6 +27,7 @@ _FEASIBLE = 1e-6
 _SIGNIFICANT = 1e-7
 _DENOMINATORS = (60, 5040, 10**6, 10**9)
 _GRID = 2.0**24
+_KEPT_MARGIN = 0.1
 
 _MEMBERS = ((0,), (1,), (0, 1))
 """Half-space j of a bevel is c minus the sum of these z_k."""
@@ -62,15 +64,20 @@ class Separation:
     level: float = 0.0
 
 
-def separate(rows: Sequence[Row], dimension: int, *, bevel: bool) -> Separation | tuple[Row, ...]:
+def separate(
+    rows: Sequence[Row], dimension: int, *, bevel: bool, rng: random.Random | None = None
+) -> Separation | tuple[Row, ...]:
     """Functions that satisfy the rows up to rounding, or rows that exactly contradict each other.
 
-    With ``bevel`` false all rows speak of one half-space, whatever their number says.
+    With ``bevel`` false all rows speak of one half-space, whatever their number says. With
+    ``rng`` the functions are not those of the largest margin but extreme in a random direction.
     Raises EnumerationError when rounding hides whether there is a solution.
     """
     system = _System(dimension, bevel)
     margin, values, multipliers = system.largest_margin(rows)
     if margin > _FEASIBLE:
+        if rng is not None:
+            values = system.extreme(rows, margin * _KEPT_MARGIN, rng)
         return system.separation(values)
     support = _rational_support(rows, multipliers, bevel)
     if support is None and any(row.radius for row in rows):
@@ -105,6 +112,18 @@ class _System:
 
     def largest_margin(self, rows: Sequence[Row]) -> tuple[float, np.ndarray, np.ndarray]:
         """Maximise eps with every row at least eps: eps, the variables, a multiplier a row."""
+        cost = np.zeros(self._columns + 1)
+        cost[-1] = -1.0
+        return self._solve(rows, cost, (None, 1.0))
+
+    def extreme(self, rows: Sequence[Row], margin: float, rng: random.Random) -> np.ndarray:
+        """Variables with every row at least ``margin``, optimal for a random linear function."""
+        cost = np.array([rng.uniform(-1.0, 1.0) for _ in range(self._columns)] + [0.0])
+        return self._solve(rows, cost, (margin, 1.0))[1]
+
+    def _solve(
+        self, rows: Sequence[Row], cost: np.ndarray, margins: tuple[float | None, float]
+    ) -> tuple[float, np.ndarray, np.ndarray]:
         from scipy.optimize import linprog
 
         matrix = np.zeros((len(rows) + self.bevel, self._columns + 1))
@@ -113,15 +132,13 @@ class _System:
         if self.bevel:
             matrix[-1, self._columns - 1] = 1.0
         matrix[:, -1] = -1.0
-        cost = np.zeros(self._columns + 1)
-        cost[-1] = -1.0
         result = linprog(
             cost,
             A_ub=-matrix,
             b_ub=np.zeros(len(matrix)),
             A_eq=self._tie(),
             b_eq=np.zeros(self.dimension) if self.bevel else None,
-            bounds=self._bounds(),
+            bounds=[*self._bounds(), margins],
             method="highs-ds",
         )
         if result.status != 0:
@@ -157,7 +174,7 @@ class _System:
         free: list[tuple[float | None, float]] = [(0.0, 1.0)] * self._constants
         if self.bevel:
             free[4 * self.dimension :] = [(0.0, 2.0)] * (2 * self.dimension)
-        return [*free, *[(-1.0, 1.0)] * (self._columns - self._constants), (None, 1.0)]
+        return [*free, *[(-1.0, 1.0)] * (self._columns - self._constants)]
 
     def separation(self, values: np.ndarray) -> Separation:
         """The functions, rounded to a grid on which their sums and differences are exact."""

@@ -17,6 +17,7 @@ raises as well.
 
 from __future__ import annotations
 
+import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -98,15 +99,19 @@ def memorizing_network(problem: RobustMemorization) -> Network | None:
 
 
 def search_shape(
-    problem: RobustMemorization, shape: Shape, forbidden: Sequence[Conflict] = ()
+    problem: RobustMemorization,
+    shape: Shape,
+    forbidden: Sequence[Conflict] = (),
+    rng: random.Random | None = None,
 ) -> Network | None:
     """A network of this shape that solves ``problem``, or None when there is none.
 
     forbidden: colours that are not to be used, though they might be possible; symmetric in the
     first two colours (for example to ask for points that only the third half-space excludes).
+    rng: for a random such network instead of one with wide margins.
     Raises EnumerationError like `memorizing_network`.
     """
-    knowledge = _Knowledge(shape, forbidden)
+    knowledge = _Knowledge(shape, forbidden, rng)
     zero, radius = Fraction(0), shape.radius
     for radii in dict.fromkeys(((zero, zero), (radius, zero), (radius, radius))):
         functions = knowledge.functions(radii)
@@ -130,8 +135,11 @@ class _Knowledge:
     separable: sets of points that one half-space excludes, with it, at the present radii.
     """
 
-    def __init__(self, shape: Shape, forbidden: Sequence[Conflict]) -> None:
+    def __init__(
+        self, shape: Shape, forbidden: Sequence[Conflict], rng: random.Random | None
+    ) -> None:
         self.shape = shape
+        self.rng = rng
         self.conflicts: list[Conflict] = list(forbidden)
         self.separable: dict[int, Separation] = {}
 
@@ -160,7 +168,7 @@ class _Knowledge:
             rows = self.shape.rows(coloring, half_space, radii)
             mask = _mask(rows)
             if mask not in self.separable:
-                answer = separate(rows, self.shape.dimension, bevel=False)
+                answer = separate(rows, self.shape.dimension, bevel=False, rng=self.rng)
                 if not isinstance(answer, Separation):
                     mask = _mask(answer)
                     self.conflicts.extend(
@@ -179,7 +187,7 @@ class _Knowledge:
         are needed then, by far.
         """
         rows = [row for j in range(3) for row in self.shape.rows(coloring, j, radii)]
-        answer = separate(rows, self.shape.dimension, bevel=True)
+        answer = separate(rows, self.shape.dimension, bevel=True, rng=self.rng)
         if isinstance(answer, Separation):
             return [answer]
         inside = [row for row in rows if row.outside < 0]
