@@ -61,7 +61,9 @@ def write_bundle(
     when a file cannot be written.
     """
     chain = chain_to(target, source.formula, parameters)
-    payload = write_payload(chain.target, directory)
+    (directory / MANIFEST).unlink(missing_ok=True)  # an older one would not fit the new files
+    remarks = [f"made by relucert {__version__}: {command}", f"source: {name}"]
+    payload = write_payload(chain.target, directory, [*remarks, answer.words])
     names = list(payload.files)
     if answer.proof is not None:
         write_atomically(directory / PROOF, proof_bytes(answer.proof))
@@ -233,4 +235,4 @@ class Bundle:
 
 
 def _size_words(size: Mapping[str, int]) -> str:
-    return ", ".join(f"{value} {name.replace('_', ' ')}" for name, value in size.items())
+    return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in size.items())

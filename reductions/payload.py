@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -47,12 +49,15 @@ class Payload:
     notes: tuple[str, ...] = ()
 
 
-def write_payload(target: Problem[Any], directory: Path) -> Payload:
-    """Write a target's files; UsageError for problems that bundles are not made for."""
+def write_payload(target: Problem[Any], directory: Path, remarks: Sequence[str] = ()) -> Payload:
+    """Write a target's files; UsageError for problems that bundles are not made for.
+
+    ``remarks`` go into the files whose format has a place for them.
+    """
     if isinstance(target, RobustMemorization):
         return _write_memorization(target, directory)
     if isinstance(target, NetworkVerification):
-        return _write_verification(target, directory)
+        return _write_verification(target, directory, remarks)
     known = " and ".join(ANSWER_WORDS)
     raise UsageError(f"bundles are made for {known}, not for {target.name}")
 
@@ -133,10 +138,12 @@ def _table(target: RobustMemorization) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _write_verification(target: NetworkVerification, directory: Path) -> Payload:
-    network = target.network
+def _write_verification(
+    target: NetworkVerification, directory: Path, remarks: Sequence[str]
+) -> Payload:
+    network = dataclasses.replace(target.network, notes=(*target.network.notes, *remarks))
     question = "is there an input in the box of property.vnnlib with an unsafe output?"
-    write_vnnlib(target.query, directory / "property.vnnlib")
+    write_vnnlib(target.query, directory / "property.vnnlib", remarks)
     size = 4 * sum(layer.input_size * layer.output_size for layer in network.layers)
     if size <= DENSE_LIMIT:
         write_onnx(network, directory / "network.onnx")
