@@ -60,7 +60,8 @@ def test_a_decimal_is_not_the_nearest_float():
 @pytest.mark.parametrize(
     "text",
     ["", ".", "e5", "1e", "inf", "-inf", "nan", "0x10", "1_000", "1,5", "1/0", "1/-2", "1/2/3",
-     "--1", "1.5/2", "1e99999", "1e-99999", "1e" + "9" * 50, "9" * 4001, "\u0661", "1/\u0663", "1 2"],
+     "--1", "1.5/2", "1e99999", "1e-99999",
+     "1e" + "9" * 50, "9" * 4001, "\u0661", "1/\u0663", "1 2"],
 )  # fmt: skip
 def test_parse_rational_refuses(text):
     with pytest.raises(ValueError, match=r"number|exponent|zero"):

@@ -52,12 +52,13 @@ class _Bounds:
             if self.crossed is None and low is not None and high is not None and low > high:
                 self.crossed = index, atom.at
 
-    def box(self, source: Source, where: str) -> Box:
-        """The box; raises QueryError for a missing bound."""
+    def box(self, source: Source, own: Conjunction) -> Box:
+        """The box; raises QueryError for a missing bound, naming the alternative ``own``."""
         lower, upper = [], []
         for index, (low, high) in enumerate(zip(self.lower, self.upper, strict=True)):
             if low is None or high is None:
                 side = "lower" if low is None else "upper"
+                where = f"alternative at line {source.line(own[0].at)}: " if own else ""
                 raise QueryError(f"{source.path}: {where}X_{index} has no {side} bound")
             lower.append(low)
             upper.append(high)
@@ -98,7 +99,7 @@ class Property:
             raise FileError(self.source.path, problem)
         unsafe = self._unsafe_by_box(bounds, rows, alternatives)
         if not alternatives:
-            unsafe[bounds.box(self.source, "")] = {}
+            unsafe[bounds.box(self.source, ())] = {}
         cases = tuple(Case(box, tuple(parts)) for box, parts in unsafe.items())
         return Query(cases, self.source.path.name)
 
@@ -130,10 +131,10 @@ class Property:
             if own not in known:
                 bounds = common.copy()
                 bounds.tighten(own)
-                crossed = bounds if bounds.crossed else crossed
-                known[own] = (
-                    None if bounds.crossed else cases.setdefault(self._box(bounds, own), {})
-                )
+                if bounds.crossed is None:
+                    known[own] = cases.setdefault(bounds.box(self.source, own), {})
+                else:
+                    known[own], crossed = None, bounds
                 if len(known) * self.inputs > _MAX_ENDS:
                     problem = f"its boxes have more than {_MAX_ENDS:,} bounds altogether"
                     raise FileError(self.source.path, problem)
@@ -143,10 +144,6 @@ class Property:
         if crossed is not None and not cases:
             raise crossed.empty(self.source)
         return cases
-
-    def _box(self, bounds: _Bounds, own: Conjunction) -> Box:
-        where = f"alternative at line {self.source.line(own[0].at)}: " if own else ""
-        return bounds.box(self.source, where)
 
     def _polyhedron(
         self, atoms: Conjunction, table: dict[Atom, tuple[Fraction, ...]]

@@ -1,0 +1,399 @@
+"""VNN-LIB files against an evaluator that knows nothing of boxes or normal forms."""
+
+from __future__ import annotations
+
+import gzip
+import operator
+import random
+import re
+import time
+from contextlib import suppress
+from fractions import Fraction
+from functools import reduce
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from relucert.errors import FileError, InputError, QueryError
+from relucert.query import Query
+from relucert.read.vnnlib import read_vnnlib
+
+F = Fraction
+SHARED = Path(__file__).parents[2] / "../shared/data/vnncomp"
+SHARED_FILES = sorted(SHARED.glob("*/vnnlib/**/*.vnnlib*")) if SHARED.is_dir() else []
+HEADER = """(declare-const X_0 Real)
+(declare-const X_1 Real)
+(declare-const Y_0 Real)
+(declare-const Y_1 Real)
+"""
+BOX = "(assert (and (>= X_0 0) (<= X_0 1) (>= X_1 0) (<= X_1 1)))\n"
+
+
+def parsed(text: str, folder: Path, name: str = "p.vnnlib") -> Query:
+    path = folder / name
+    path.write_text(text, encoding="utf-8")
+    return read_vnnlib(path)
+
+
+def parsed_or_empty(text: str, folder: Path) -> Query:
+    """The query; one that nothing violates when the file says that its box is empty."""
+    try:
+        return parsed(text, folder)
+    except QueryError as error:
+        if "the box is empty" not in str(error):
+            raise
+        return Query(())
+
+
+# The evaluator: nested lists, one truth value at a point.
+
+
+def trees(text: str) -> list:
+    stack: list[list] = [[]]
+    for line in text.splitlines():
+        for token in re.findall(r"[()]|[^\s()]+", line.split(";")[0]):
+            if token == "(":
+                stack.append([])
+            elif token == ")":
+                done = stack.pop()
+                stack[-1].append(done)
+            else:
+                stack[-1].append(token)
+    return stack[0]
+
+
+def value(tree, point):
+    if isinstance(tree, str):
+        return point[tree] if tree in point else Fraction(tree)
+    head, arguments = tree[0], [value(part, point) for part in tree[1:]]
+    if head == "-" and len(arguments) == 1:
+        return -arguments[0]
+    operators = {"+": operator.add, "-": operator.sub, "*": operator.mul, "/": operator.truediv}
+    return reduce(operators[head], arguments)
+
+
+def holds(tree, point) -> bool:
+    if isinstance(tree, str):
+        return tree == "true"
+    head = tree[0]
+    if head == "and":
+        return all(holds(part, point) for part in tree[1:])
+    if head == "or":
+        return any(holds(part, point) for part in tree[1:])
+    if head == "not":
+        return not holds(tree[1], point)
+    if head == "=>":
+        return not holds(tree[1], point) or holds(tree[2], point)
+    signs = {
+        "<=": operator.le,
+        ">=": operator.ge,
+        "=": operator.eq,
+        "<": operator.lt,
+        ">": operator.gt,
+    }
+    values = [value(part, point) for part in tree[1:]]
+    return all(signs[head](a, b) for a, b in pairwise(values))
+
+
+def said(text: str, x, y) -> bool:
+    point = {f"X_{i}": v for i, v in enumerate(x)} | {f"Y_{i}": v for i, v in enumerate(y)}
+    asserts = [tree[1] for tree in trees(text) if tree[0] == "assert"]
+    return all(holds(tree, point) for tree in asserts)
+
+
+# Random files.
+
+CONSTANTS = ["0", "1", "-1", "0.5", "2.5e-1", "(- 2)", "(/ 1 3)", "(+ 1 (* 2 0.25))", "(- 3 1)"]
+OUTPUT_TERMS = st.recursive(
+    st.sampled_from(["Y_0", "Y_1", *CONSTANTS]),
+    lambda inner: st.one_of(
+        st.tuples(inner, inner).map(lambda p: f"(+ {p[0]} {p[1]})"),
+        st.tuples(inner, inner).map(lambda p: f"(- {p[0]} {p[1]})"),
+        inner.map(lambda term: f"(- {term})"),
+        st.tuples(st.sampled_from(CONSTANTS), inner).map(lambda p: f"(* {p[0]} {p[1]})"),
+        inner.map(lambda term: f"(/ {term} 2 1.5)"),
+    ),
+    max_leaves=4,
+)
+CLOSED = st.sampled_from(["<=", ">="])
+OUTPUT_ATOMS = (
+    st.tuples(st.one_of(CLOSED, st.just("=")), OUTPUT_TERMS, OUTPUT_TERMS)
+    .map(" ".join)
+    .map("({})".format)
+)
+INPUT_ATOMS = st.tuples(
+    CLOSED, st.sampled_from(["X_0", "X_1", "(* 2 X_1)", "(- X_0)", "(- 1 X_1)"]),
+    st.sampled_from(CONSTANTS)
+).flatmap(lambda t: st.permutations(t[1:]).map(lambda p: f"({t[0]} {p[0]} {p[1]})"))  # fmt: skip
+NEGATED = st.tuples(st.sampled_from(["<", ">"]), OUTPUT_TERMS, OUTPUT_TERMS).map(
+    lambda t: f"(not ({t[0]} {t[1]} {t[2]}))"
+)
+CONDITIONS = st.recursive(
+    st.one_of(OUTPUT_ATOMS, INPUT_ATOMS, NEGATED, st.sampled_from(["true", "false"])),
+    lambda inner: st.one_of(
+        st.lists(inner, min_size=1, max_size=3).map(lambda p: f"(and {' '.join(p)})"),
+        st.lists(inner, min_size=1, max_size=3).map(lambda p: f"(or {' '.join(p)})"),
+        st.tuples(NEGATED, inner).map(lambda p: f"(=> (not {p[0]}) {p[1]})"),
+    ),
+    max_leaves=8,
+)
+COORDINATES = st.one_of(
+    st.sampled_from([F(0), F(1), F(1, 2), F(1, 4), F(1, 3), F(-1), F(3, 2)]),
+    st.fractions(-2, 2, max_denominator=12),
+)
+
+
+@given(
+    conditions=st.lists(CONDITIONS, min_size=1, max_size=3),
+    points=st.lists(st.tuples(*[COORDINATES] * 4), min_size=20, max_size=20),
+)
+def test_the_query_says_what_the_file_says(tmp_path_factory, conditions, points):
+    text = HEADER + BOX + "".join(f"(assert {condition})\n" for condition in conditions)
+    query = parsed_or_empty(text, tmp_path_factory.getbasetemp())
+    for x0, x1, y0, y1 in points:
+        assert query.violated_by((x0, x1), (y0, y1)) == said(text, (x0, x1), (y0, y1))
+
+
+@pytest.mark.skipif(not SHARED_FILES, reason="no folder shared/data/vnncomp beside the checkout")
+@pytest.mark.parametrize(
+    "family", sorted({path.relative_to(SHARED).parts[0] for path in SHARED_FILES})
+)
+def test_competition_files_say_what_they_said(family):
+    """Points near the boundary of every file: at bounds, and around the constants in it."""
+    picks = random.Random(family)
+    files = [path for path in SHARED_FILES if path.relative_to(SHARED).parts[0] == family]
+    for path in files[: 8 if files[0].stat().st_size < 2000 else 1]:
+        query = read_vnnlib(path)
+        assert query.name == path.name
+        opened = gzip.open if path.suffix == ".gz" else open
+        with opened(path, "rt", encoding="utf-8") as stream:
+            text = stream.read()
+        outputs = len(re.findall(r"declare-const Y_", text))
+        numbers = [F(n) for n in re.findall(r"[<>]= Y_\d+ ([-+0-9.eE]+)", text)] + [F(0), F(1)]
+        both = set()
+        box = query.cases[0].box
+        for trial in range(8):
+            x = [picks.choice(ends) for ends in zip(box.lower, box.upper, strict=True)]
+            if trial == 0:
+                x[picks.randrange(len(x))] += F(10) ** 9
+            nudge = picks.choice([F(0), F(1, 10**30), -F(1, 10**30)])
+            y = [picks.choice(numbers) + nudge for _ in range(outputs)]
+            expected = said(text, x, y)
+            both.add(expected)
+            assert query.violated_by(x, y) == expected
+        assert False in both
+
+
+@pytest.mark.skipif(not SHARED_FILES, reason="no folder shared/data/vnncomp beside the checkout")
+def test_every_competition_file_is_read():
+    smallest = sorted(SHARED_FILES, key=lambda path: path.stat().st_size)
+    for path in smallest[:150] + smallest[-3:]:
+        query = read_vnnlib(path)
+        assert all(case.unsafe for case in query.cases)
+
+
+def test_inputs_in_disjunctions_become_cases(tmp_path):
+    text = (
+        HEADER
+        + """
+    (assert (or (and (>= X_0 0) (<= X_0 1) (>= X_1 0) (<= X_1 1) (<= Y_0 0))
+                (and (>= X_0 5) (<= X_0 6) (>= X_1 0) (<= X_1 1) (<= Y_0 0))
+                (and (<= X_0 1) (>= X_0 0) (<= X_1 1) (>= X_1 0) (<= Y_1 0))))"""
+    )
+    query = parsed(text, tmp_path)
+    assert [len(case.unsafe) for case in query.cases] == [2, 1]
+    assert query.cases[1].box.lower == (5, 0)
+
+
+def test_several_disjunctions_multiply(tmp_path):
+    text = (
+        HEADER
+        + BOX
+        + "(assert (or (<= X_0 0.25) (>= X_0 0.75)))(assert (or (<= Y_0 0) (<= Y_1 0)))"
+    )
+    query = parsed(text, tmp_path)
+    assert [(case.box.lower[0], case.box.upper[0], len(case.unsafe)) for case in query.cases] == [
+        (0, F(1, 4), 2),
+        (F(3, 4), 1, 2),
+    ]
+
+
+def test_numbers_are_exact_decimals(tmp_path):
+    text = HEADER + BOX + "(assert (<= X_0 0.1))(assert (<= Y_0 (/ 1 3)))(assert (>= Y_1 1e-5))"
+    (case,) = parsed(text, tmp_path).cases
+    assert case.box.upper[0] == F(1, 10)
+    assert case.unsafe[0].limits == (F(1, 3), -F(1, 10**5))
+
+
+def test_outputs_without_conditions_are_all_unsafe(tmp_path):
+    (case,) = parsed(HEADER + BOX, tmp_path).cases
+    assert [part.limits for part in case.unsafe] == [()]
+
+
+def test_a_contradiction_of_constants_leaves_nothing_unsafe(tmp_path):
+    query = parsed(HEADER + BOX + "(assert (<= 2 1))(assert (<= Y_0 0))", tmp_path)
+    assert [case.unsafe for case in query.cases] == [()]
+
+
+def test_alternatives_with_an_empty_box_are_dropped(tmp_path):
+    text = HEADER + BOX + "(assert (or (and (>= X_0 2) (<= Y_0 0)) (<= Y_1 0)))"
+    (case,) = parsed(text, tmp_path).cases
+    assert case.unsafe[0].coefficients == ((0, 1),)
+
+
+def test_what_smt_lib_adds_is_read_or_ignored(tmp_path):
+    text = """\ufeff; comment (with parenthesis
+    (set-logic QF_LRA) (set-info :source |several (words); here|)(set-info :note "a ) b")
+    (declare-fun X_0 () Real)(declare-const Y_0 Real);(
+    (assert (<= -1 X_0 1)) (assert (= Y_0 2.0))
+    (check-sat)"""
+    (case,) = parsed(text, tmp_path).cases
+    assert (case.box.lower, case.box.upper) == ((-1,), (1,))
+    assert case.unsafe[0].contains([F(2)])
+    assert not case.unsafe[0].contains([F(2) + F(1, 10**30)])
+
+
+def test_compressed_files(tmp_path):
+    path = tmp_path / "p.vnnlib.gz"
+    path.write_bytes(gzip.compress((HEADER + BOX).encode()))
+    assert read_vnnlib(path).cases == parsed(HEADER + BOX, tmp_path).cases
+    path.write_bytes(path.read_bytes()[:-12])
+    with pytest.raises(FileError, match="gzip"):
+        read_vnnlib(path)
+
+
+BAD = [
+    ("(assert (<= X_9 1))", "line 6: variable 'X_9' is not declared"),
+    ("(assert (<= X_0 inf))", "line 6: variable 'inf' is not declared"),
+    ("(declare-const X_0 Real)", "line 6: X_0 is declared twice"),
+    ("(declare-const Z_0 Real)", "line 6: variable 'Z_0' is neither"),
+    ("(declare-const X_02 Real)", "line 6: variable 'X_02' is neither"),
+    ("(declare-const X_2 Int)", "line 6: X_2 is declared 'Int', not Real"),
+    ("(declare-const X_3 Real)", "declares 3 inputs but not X_2"),
+    ("(declare-const X_2)", "line 6: expected .declare-const NAME Real."),
+    ("(declare-fun X_2 (Real) Real)(assert (<= X_2 X_3))", "line 6: variable 'X_3'"),
+    ("(push 1)", "line 6: unknown command 'push'"),
+    ("()", "line 6: unknown command ''"),
+    ("(vnnlib-version <2.0>)", "line 6: this is VNN-LIB 2.0"),
+    ("(declare-network N (declare-input X real [1]))", "line 6: this is VNN-LIB 2.0"),
+    ("(assert (< Y_0 1))", "line 6: a strict inequality"),
+    ("(assert\n(not\n(<= Y_0 1)))", "line 8: a strict inequality"),
+    ("(assert (not (= Y_0 1)))", "line 6: a strict inequality"),
+    ("(assert (<= X_0 Y_0))", "line 6: the inequality relates inputs and outputs"),
+    ("(assert (<= X_0 X_1))", "line 6: the inequality relates inputs with each other"),
+    ("(assert (<= (* Y_0 Y_1) 1))", "line 6: a product of two variables"),
+    ("(assert (<= (/ 1 Y_0) 1))", "line 6: a quotient by a variable"),
+    ("(assert (<= (/ Y_0 0) 1))", "line 6: division by zero"),
+    ("(assert (<= (- ) 1))", "line 6: '-' has nothing"),
+    ("(assert (<= (* Y_0) 1))", "line 6: .* needs two arguments"),
+    ("(assert (<= (max Y_0 1) 1))", "line 6: operator 'max' is not known"),
+    ("(assert (<= ((Y_0)) 1))", "line 6: expected an operator"),
+    ("(assert (<= 1e99999 Y_0))", "line 6: exponent out of range"),
+    ("(assert (<= 1x Y_0))", "line 6: not a number"),
+    ("(assert (<= Y_0 (* 1e1000 1e1000)))", "line 6: a number grows beyond"),
+    ("(assert (<= Y_0))", "line 6: '<=' compares two numbers, here is 1"),
+    ("(assert (and))", "line 6: 'and' has the wrong number"),
+    ("(assert (not true true))", "line 6: 'not' has the wrong number"),
+    ("(assert (=> true))", "line 6: '=>' has the wrong number"),
+    ("(assert (and Y_0 true))", "line 6: 'and' joins conditions"),
+    ("(assert (<= (<= 1 2) 1))", "line 6: '<=' works on numbers"),
+    ("(assert Y_0)", "line 6: assert needs a condition"),
+    ("(assert)", "line 6: assert needs exactly one"),
+    ("(assert true true)", "line 6: assert needs exactly one"),
+    ("(assert (<= Y_0 1)", "line 6: '.' is never closed"),
+    ("\n)", "line 7: '.' closes nothing"),
+    ("sat", "line 6: 'sat' stands outside"),
+    ('(set-info "open)', 'line 6: the quotation mark " has no second'),
+    ("(assert |open)", "line 6: the quotation mark . has no second"),
+    ("(assert (>= X_0 2))", "line 6: the box is empty: X_0 lies between 2.0 and 1.0"),
+    ("(assert (or (>= X_0 2) (<= X_1 -1)))", "line 6: the box is empty: X_1"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("addition", "message"), BAD)
+def test_bad_files(tmp_path, addition, message):
+    with pytest.raises(InputError, match=message) as caught:
+        parsed(HEADER + BOX + addition, tmp_path)
+    assert "p.vnnlib: " in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("; nothing\n", "declares no inputs"),
+        ("(declare-const X_0 Real)", "declares no outputs"),
+        (HEADER, "X_0 has no lower bound"),
+        (HEADER + "(assert (>= X_0 0))", "X_0 has no upper bound"),
+        (HEADER + "(assert (<= 0 X_0 1))", "X_1 has no lower bound"),
+        (HEADER + "(assert (<= 0 X_0 1))\n(assert (or (<= 0 X_1 1)\n(>= X_1 0)))",
+         "alternative at line 7: X_1 has no upper bound"),
+    ],
+)  # fmt: skip
+def test_files_that_lack_something(tmp_path, text, message):
+    with pytest.raises(InputError, match=message):
+        parsed(text, tmp_path)
+
+
+def test_files_that_are_no_text(tmp_path):
+    path = tmp_path / "p.vnnlib"
+    for content, message in [(b"", "empty"), (b"\xff\xfe", "UTF-8"), (b"\x00" * 9, "line 1")]:
+        path.write_bytes(content)
+        with pytest.raises(FileError, match=message):
+            read_vnnlib(path)
+    with pytest.raises(FileError, match="no such file"):
+        read_vnnlib(tmp_path / "absent.vnnlib")
+
+
+@given(st.text(alphabet='()XY_01 <=>assertdclk-;"|\n', max_size=80))
+def test_noise_never_escapes_the_error_tree(tmp_path_factory, text):
+    with suppress(InputError):
+        parsed(HEADER + BOX + text, tmp_path_factory.getbasetemp())
+
+
+def test_deep_nesting_is_refused_and_moderate_nesting_read(tmp_path):
+    deep = "(assert " + "(and " * 100_000 + "true" + ")" * 100_001
+    with pytest.raises(FileError, match="line 6: parentheses nest deeper than 1,000"):
+        parsed(HEADER + BOX + deep, tmp_path)
+    for operator_name in ("and", "or", "not"):
+        moderate = f"(assert {f'({operator_name} ' * 900}(<= Y_0 1){')' * 901}"
+        assert parsed(HEADER + BOX + moderate, tmp_path).violated_by([F(0)] * 2, [F(1), F(0)])
+    sums = f"(assert (<= {'(+ Y_0 ' * 900}1{')' * 900} 0))"
+    assert parsed(HEADER + BOX + sums, tmp_path).cases[0].unsafe[0].coefficients == ((900, 0),)
+
+
+def test_too_many_alternatives_are_refused(tmp_path):
+    choices = "".join(f"(assert (or (<= Y_0 {i}) (<= Y_1 {i})))" for i in range(17))
+    with pytest.raises(FileError, match="line 6: more than 100,000 alternatives"):
+        parsed(HEADER + BOX + choices, tmp_path)
+    nested = "(<= Y_0 0)"
+    for index in range(60):
+        nested = f"(and (or {nested} (<= Y_1 {index})) (or (<= Y_0 {index}) (<= Y_1 0)))"
+    with pytest.raises(FileError, match=r"line 6: more than 100,000|altogether"):
+        parsed(HEADER + BOX + f"(assert {nested})", tmp_path)
+
+
+def test_alternatives_that_would_fill_the_memory_are_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr("relucert.read.vnnlib_cases._MAX_ENDS", 10)
+    boxes = " ".join(f"(<= X_0 0.{i})" for i in range(1, 8))
+    with pytest.raises(FileError, match="bounds altogether"):
+        parsed(HEADER + BOX + f"(assert (or {boxes}))", tmp_path)
+    monkeypatch.setattr("relucert.read.vnnlib_cases.MAX_ATOMS", 10)
+    rows = "(assert (<= Y_0 0))" * 5 + "(assert (or (<= Y_1 1) (<= Y_1 2) (<= Y_1 3)))"
+    with pytest.raises(FileError, match="inequalities altogether"):
+        parsed(HEADER + BOX + rows, tmp_path)
+
+
+def test_large_files_take_linear_time(tmp_path):
+    size = 5000
+    lines = [f"(declare-const X_{i} Real)" for i in range(size)]
+    lines += ["(declare-const Y_0 Real)(declare-const Y_1 Real)"]
+    lines += [f"(assert (<= X_{i} 0.{i + 1}))\n(assert (>= X_{i} -0.{i + 1}))" for i in range(size)]
+    lines += ["(assert (or (<= Y_0 Y_1) (<= Y_1 -3.5)))"]
+    started = time.process_time()
+    query = parsed("\n".join(lines), tmp_path)
+    assert time.process_time() - started < 10
+    assert query.cases[0].box.size == size
