@@ -60,7 +60,9 @@ def read_cells(path: Path, label_column: str | None) -> tuple[tuple[str, ...], l
 
 def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
     """Rows with their lines; empty lines and lines that start with # are skipped."""
-    reader = csv.reader(io.StringIO(read_text(path).removeprefix("\ufeff"), newline=""))
+    reader = csv.reader(
+        io.StringIO(read_text(path).removeprefix("\ufeff"), newline=""), skipinitialspace=True
+    )
     while True:
         try:
             cells = next(reader, None)
