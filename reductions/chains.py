@@ -22,6 +22,9 @@ from relucert.exact import format_rational, parse_rational
 
 __all__ = ["OPTIONS", "chain_to", "rebuilt_chain", "recorded_chain"]
 
+MAX_SIZE = 10_000_000
+"""Variables and literals together; the points of so large a formula take some 4 GB."""
+
 OPTIONS = {
     RobustMemorization.name: ("budget", "scale"),
     NetworkVerification.name: ("slack", "threshold"),
@@ -37,6 +40,12 @@ def chain_to(
     ``threshold`` is another way to say ``slack``: the number of (distinct) clauses minus it.
     Raises UsageError for a parameter that is not the target's, InputError for one out of range.
     """
+    size = formula.size()
+    if size["variables"] + size["literals"] > MAX_SIZE:
+        raise InputError(
+            f"the formula has {size['variables']:,} variables and {size['literals']:,} literals; "
+            f"at most {MAX_SIZE:,} together are reduced in memory"
+        )
     known = OPTIONS.get(target, ())
     for name in parameters:
         if name not in known:

@@ -50,11 +50,11 @@ def run(arguments: Sequence[str]) -> int:
     """Run the program with these arguments; returns the exit code."""
     try:
         code = program.main(
-            list(arguments), prog_name="reductions", standalone_mode=False, obj=tuple(arguments)
+            list(arguments) or ["--help"],
+            prog_name="reductions",
+            standalone_mode=False,
+            obj=tuple(arguments),
         )
-    except click.exceptions.NoArgsIsHelpError as error:
-        click.echo(error.format_message(), err=True)
-        return 2
     except click.ClickException as error:
         return _fail(error.format_message(), 2)
     except (click.Abort, KeyboardInterrupt):

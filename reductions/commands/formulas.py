@@ -14,9 +14,9 @@ from relucert.write.files import write_atomically
 __all__ = ["check_proof_command", "generate", "solve_command"]
 
 
-@click.group()
+@click.group(no_args_is_help=False)
 def generate() -> None:
-    """Write a formula of a family as DIMACS; --help after a family shows its parameters."""
+    """Write a formula of a family as DIMACS; add --help to a family for its parameters."""
 
 
 def _option(parameter: Parameter) -> click.Option:

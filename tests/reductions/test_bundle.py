@@ -8,9 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 
+from reductions import payload
 from reductions.answers import ExpectedAnswer, Why, expected_answer
 from reductions.bundle import Bundle, read_bundle, write_bundle
+from reductions.chains import chain_to
 from reductions.dimacs import DimacsFile
 from reductions.errors import DecodingError
 from reductions.families import comments_of, generate
@@ -19,6 +22,9 @@ from reductions.problems.satisfiability import Satisfiability
 from reductions.solutions import read_solution, write_solution
 from relucert.errors import FileError, InputError, UsageError
 from relucert.network import Network
+from relucert.read.network import read_network
+from relucert.read.points import read_points
+from relucert.read.vnnlib import read_vnnlib
 
 MEMORIZATION, VERIFICATION = "robust-memorization", "network-verification"
 TARGETS = (MEMORIZATION, VERIFICATION)
@@ -100,8 +106,6 @@ def test_same_input_same_bytes(tmp_path, target) -> None:
 
 def test_points_are_those_of_the_target(tmp_path) -> None:
     bundle = make(tmp_path, SAT, MEMORIZATION)
-    from relucert.read.points import read_points
-
     target = bundle.instance.target
     for name in ("points.npz", "points.csv"):
         read = read_points(tmp_path / name)
@@ -110,9 +114,6 @@ def test_points_are_those_of_the_target(tmp_path) -> None:
 
 
 def test_network_and_property_are_those_of_the_target(tmp_path) -> None:
-    from relucert.read.network import read_network
-    from relucert.read.vnnlib import read_vnnlib
-
     bundle = make(tmp_path, SAT, VERIFICATION, slack=Fraction(1, 4))
     network, query = (
         read_network(tmp_path / "network.onnx"),
@@ -165,6 +166,54 @@ def test_bad_parameters(tmp_path, target, parameters, error) -> None:
     with pytest.raises(error):
         make(tmp_path, SAT, target, **parameters)
     assert not (tmp_path / "bundle.json").exists()
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_a_formula_too_large_for_memory_is_refused(target) -> None:
+    with pytest.raises(InputError, match="60,000,000 variables"):
+        chain_to(target, Satisfiability(60_000_000, ((1,),)), {})
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_large_targets_are_written_sparse(tmp_path, monkeypatch, target) -> None:
+    """Above the limits: the same numbers, in sparse arrays, and the note says so."""
+    monkeypatch.setattr(payload, "DENSE_LIMIT", 10)
+    bundle = make(tmp_path, SAT, target)
+    assert "sparse" in bundle.manifest["notes"][0]
+    made = bundle.instance.target
+    if target == VERIFICATION:
+        network = read_network(tmp_path / "network.npz")
+        point = (Fraction(1, 3), Fraction(1, 7), Fraction(0))
+        assert network.evaluate_exactly(point) == made.network.evaluate_exactly(point)
+        assert not network.layers[0].is_dense
+    else:
+        with np.load(tmp_path / "points.npz") as arrays:
+            parts = tuple(arrays[f"points_{part}"] for part in ("data", "indices", "indptr"))
+            points = sp.csr_array(parts, shape=tuple(arrays["points_shape"])).toarray()
+            assert points.tolist() == made.dense_points()
+            assert arrays["labels"].tolist() == list(made.labels)
+
+
+def test_many_points_are_not_written_as_text(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(payload, "CSV_LIMIT", 10)
+    bundle = make(tmp_path, SAT, MEMORIZATION)
+    assert set(bundle.manifest["files"]) == {"points.npz"}
+    assert "CSV" in bundle.manifest["notes"][0]
+
+
+@pytest.mark.parametrize(("scale", "kind"), [(Fraction(8), "f4"), (1 + Fraction(1, 2**40), "f8")])
+def test_points_are_float32_where_that_is_exact(tmp_path, scale, kind) -> None:
+    make(tmp_path, SAT, MEMORIZATION, scale=scale)
+    with np.load(tmp_path / "points.npz") as arrays:
+        assert arrays["points"].dtype == kind
+        assert Fraction(float(arrays["points"].max())) == scale
+
+
+def test_numbers_that_a_format_cannot_hold_are_refused(tmp_path) -> None:
+    with pytest.raises(InputError, match="power of two"):
+        make(tmp_path, SAT, MEMORIZATION, scale=Fraction(1, 3))
+    with pytest.raises(InputError, match="decimal"):
+        make(tmp_path, SAT, VERIFICATION, slack=Fraction(1, 3))
 
 
 @pytest.mark.parametrize(

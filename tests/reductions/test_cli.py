@@ -185,6 +185,7 @@ def test_extract_refuses_points_that_are_no_counterexample(outcome, tmp_path) ->
     "arguments",
     [
         ["nothing"],
+        ["generate"],
         ["generate", "nothing"],
         ["generate", "random-3sat", "-n", "x"],
         ["generate", "random-3sat", "-n", "2"],
@@ -247,6 +248,8 @@ def test_list_path_graph(outcome, tmp_path) -> None:
 def test_help_everywhere(outcome) -> None:
     from reductions.cli import program
 
+    assert outcome()[0] == 0
+    assert outcome()[1] == outcome("--help")[1]
     for name in program.commands:
         code, out, _ = outcome(name, "--help")
         assert code == 0
