@@ -43,6 +43,21 @@ __all__ = ["PROOF", "Bundle", "read_bundle", "write_bundle"]
 
 PROOF = "proof.drup"
 
+_REQUIRED = {
+    "generator": str,
+    "command": str,
+    "question": str,
+    "expected": dict,
+    "source": dict,
+    "source.size": dict,
+    "target.problem": str,
+    "target.size": dict,
+    "chain": list,
+    "files": dict,
+    "notes": list,
+}
+_LONGEST_SEED = 30
+
 
 def write_bundle(
     directory: Path,
@@ -69,7 +84,6 @@ def write_bundle(
         write_atomically(directory / PROOF, proof_bytes(answer.proof))
         names.append(PROOF)
     comments = source.comments
-    seed = comment_value(comments, "seed")
     manifest: Manifest = {
         "format": FORMAT,
         "generator": f"relucert {__version__}",
@@ -80,7 +94,7 @@ def write_bundle(
             "problem": source.formula.name,
             "name": name,
             "family": comment_value(comments, "family"),
-            "seed": int(seed) if seed is not None and seed.isascii() and seed.isdigit() else None,
+            "seed": _seed(source),
             "size": dict(source.formula.size()),
         },
         "target": {"problem": target, "size": dict(chain.target.size())},
@@ -91,6 +105,13 @@ def write_bundle(
     }
     write_atomically(directory / MANIFEST, manifest_text(manifest).encode("utf-8"))
     return Bundle(directory / MANIFEST, manifest, source)
+
+
+def _seed(source: DimacsFile) -> int | None:
+    """The seed that the comments claim, where it reads as one."""
+    text = comment_value(source.comments, "seed") or ""
+    readable = text.isascii() and text.isdigit() and len(text) <= _LONGEST_SEED
+    return int(text) if readable else None
 
 
 def _file_entry(path: Path) -> dict[str, Any]:
@@ -123,8 +144,11 @@ def read_bundle(path: str | Path) -> Bundle:
     path = manifest_path(path)
     manifest = read_manifest(path)
     source = parse_dimacs(field(manifest, path, "dimacs", str), f"{path}: dimacs")
-    field(manifest, path, "target.problem", str)
-    field(manifest, path, "chain", list)
+    for name, kind in _REQUIRED.items():
+        field(manifest, path, name, kind)
+    for step in manifest["chain"]:
+        if not isinstance(step, dict) or not isinstance(step.get("parameters"), dict):
+            raise FileError(path, "a step of its chain is not a rule with parameters")
     return Bundle(path, manifest, source)
 
 
@@ -161,8 +185,8 @@ class Bundle:
         text = self._expected("assignment")
         if text is None:
             return None
-        values = {int(word) for word in text.split()}
-        return tuple(v in values for v in range(1, self.source.formula.variables + 1))
+        literals = set(text.split())
+        return tuple(str(v) in literals for v in range(1, self.source.formula.variables + 1))
 
     def _expected(self, name: str) -> str | None:
         entry = field(self.manifest, self.path, "expected", dict).get(name)
@@ -206,31 +230,32 @@ class Bundle:
         manifest = self.manifest
         sizes = [_size_words(manifest[side]["size"]) for side in ("source", "target")]
         return (
-            f"{self.path}: {manifest['source']['problem']} ({sizes[0]}) -> {self.target_name} "
+            f"{self.path}: {self.source.formula.name} ({sizes[0]}) -> {self.target_name} "
             f"({sizes[1]}), expected {self._expected('target')} ({self._expected('why')})"
         )
 
     @property
     def description(self) -> list[str]:
-        """What ``inspect`` prints."""
+        """What ``inspect`` prints; every file is verified on the way, FileError as there."""
         manifest, source = self.manifest, self.manifest["source"]
         lines = [
             f"bundle: {self.path}",
             f"made by: {manifest['generator']}: {manifest['command']}",
-            f"source: {source['name']}, {source['problem']}, {_size_words(source['size'])}",
+            f"source: {source.get('name')}, {source.get('problem')}, {_size_words(source['size'])}",
         ]
-        if source["family"]:
-            lines.append(f"family: {source['family']}, seed {source['seed']}")
+        if source.get("family"):
+            lines.append(f"family: {source['family']}, seed {source.get('seed')}")
         for step in manifest["chain"]:
             values = ", ".join(f"{name} {value}" for name, value in step["parameters"].items())
-            lines.append(f"rule: {step['rule']}" + (f" ({values})" if values else ""))
+            lines.append(f"rule: {step.get('rule')}" + (f" ({values})" if values else ""))
         lines.append(f"target: {self.target_name}, {_size_words(manifest['target']['size'])}")
         lines.append(f"question: {manifest['question']}")
         detail = self._expected("detail")
         reason = f"{self._expected('why')}{', ' + detail if detail else ''}"
         lines.append(f"expected: {self._expected('target')} ({reason})")
-        for name, entry in manifest["files"].items():
-            lines.append(f"file: {name}, {entry['bytes']:,} bytes")
+        for name in manifest["files"]:
+            size = len(verified_bytes(manifest, self.path, name))
+            lines.append(f"file: {name}, {size:,} bytes, as recorded")
         return lines + [f"note: {note}" for note in manifest["notes"]]
 
 

@@ -15,6 +15,7 @@ from typing import NoReturn
 import click
 
 from reductions.commands.bundles import encode, extract, inspect, reduce
+from reductions.commands.common import printable
 from reductions.commands.formulas import check_proof_command, generate, solve_command
 from reductions.commands.rules import check, graph, list_command, path
 from reductions.errors import DecodingError
@@ -73,7 +74,7 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _fail(message: str, code: int) -> int:
-    click.echo(f"reductions: error: {' '.join(message.split())}", err=True)
+    click.echo(printable(f"reductions: error: {' '.join(message.split())}"), err=True)
     return code
 
 

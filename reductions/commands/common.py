@@ -15,7 +15,7 @@ from reductions.dimacs import DimacsFile, read_dimacs_file
 from relucert.errors import UsageError
 from relucert.exact import parse_rational
 
-__all__ = ["RATIONAL", "command_line", "new_directory", "read_formula", "value_lines"]
+__all__ = ["RATIONAL", "command_line", "new_directory", "printable", "read_formula", "value_lines"]
 
 _LINE_WIDTH = 78
 
@@ -42,7 +42,12 @@ RATIONAL = _Rational()
 def command_line() -> str:
     """The command as it was typed, for generated files."""
     arguments = click.get_current_context().find_root().obj or ()
-    return shlex.join(["reductions", *arguments])
+    return printable(shlex.join(["reductions", *arguments]))
+
+
+def printable(text: str) -> str:
+    """Text that UTF-8 can hold: file names may be bytes that it cannot."""
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def read_formula(path: str, *, show_progress: bool | None = None) -> DimacsFile:

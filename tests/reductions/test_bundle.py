@@ -258,6 +258,13 @@ def test_expected_answers_carry_their_reason(monkeypatch) -> None:
     assert expected_answer(hard).why is Why.UNKNOWN
 
 
+@pytest.mark.parametrize("seed", ["9" * 5000, "x", "-1", "²", ""])
+def test_comments_that_are_no_seed(tmp_path, seed) -> None:
+    bundle = make(tmp_path, SAT, VERIFICATION, (f"seed: {seed}", "family: größe \x00"))
+    assert bundle.manifest["source"]["seed"] is None
+    assert bundle.source.formula == SAT
+
+
 def test_unknown_answers_are_written_as_unknown(tmp_path) -> None:
     answer = ExpectedAnswer(None, Why.UNKNOWN, "time limit")
     bundle = write_bundle(
@@ -316,10 +323,19 @@ def test_forged_manifests_are_refused(tmp_path) -> None:
     resigned(bundle, dimacs="p cnf 2 1\n1 2\n")
     with pytest.raises(FileError, match="line 2"):
         read_bundle(tmp_path)
-    for missing in ("dimacs", "target", "chain"):
+    for missing in ("dimacs", "target", "chain", "generator", "expected", "source", "files"):
         resigned(bundle, **{missing: None})
         with pytest.raises(FileError, match=missing):
             read_bundle(tmp_path)
+    resigned(bundle, chain=[{"rule": 3}])
+    with pytest.raises(FileError, match="chain"):
+        read_bundle(tmp_path)
+    resigned(bundle, files={"property.vnnlib": 3})
+    with pytest.raises(FileError, match="has no file"):
+        _ = read_bundle(tmp_path).description
+    resigned(bundle, expected={"source": "satisfiable", "assignment": "x y"})
+    with pytest.raises(FileError, match="does not satisfy"):
+        read_bundle(tmp_path).recheck()
     resigned(bundle, expected={"source": "satisfiable", "assignment": "1 2 -3"})
     with pytest.raises(FileError, match="does not satisfy"):
         read_bundle(tmp_path).recheck()

@@ -107,6 +107,16 @@ def test_real_pipe(tmp_path) -> None:
     assert "Exception" not in head.stderr
 
 
+def test_names_that_are_not_text(outcome, tmp_path) -> None:
+    path = tmp_path / b"f\xff.cnf".decode("utf-8", "surrogateescape")
+    path.write_text("p cnf 1 1\n1 0\n")
+    assert outcome("reduce", path, "--to", "network-verification", "-o", tmp_path / "b")[0] == 0
+    assert outcome("inspect", tmp_path / "b")[0] == 0
+    missing = path.with_name("g\udcff.cnf")
+    code, _, err = outcome("solve", missing)
+    assert (code, err.count("\n")) == (2, 1)
+
+
 def test_solve(outcome, monkeypatch, tmp_path) -> None:
     feed(monkeypatch, "p cnf 3 2\n1 2 0\n-1 0\n")
     code, out, _ = outcome("solve")
