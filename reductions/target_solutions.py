@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from itertools import chain, product
 from typing import Any
@@ -92,14 +93,14 @@ def memorizers(
 
 def _searched(problem: RobustMemorization, rng: random.Random) -> Iterator[Network]:
     """Random wedges and bevels; bevels exclude some point by their third half-space alone."""
-    for shape in shapes(problem):
-        forbidden = []
+    for plain in shapes(problem):
+        shape = plain
         if shape.colors == 3 and shape.outside:
-            chosen = 1 << rng.randrange(len(shape.outside))
-            forbidden = [(chosen, 0, 0), (0, chosen, 0)]
+            chosen = frozenset({rng.randrange(len(shape.outside))})
+            shape = replace(plain, only_third=chosen)
         for source in (None, rng):
             try:
-                found = search_shape(problem, shape, forbidden, source)
+                found = search_shape(problem, shape, source)
             except EnumerationError:
                 continue
             if found is None:

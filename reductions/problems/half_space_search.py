@@ -46,6 +46,8 @@ class Shape:
     """One of the forms of Lemma 1: ``label`` is the label of the convex side.
 
     colors: the half-spaces that may exclude a point; 3 is the bevel, 2 the wedge, 1 a half-space.
+    only_third: points outside that the third half-space of a bevel, and no other, must exclude
+    (a restriction for tests of decoders).
     """
 
     label: int
@@ -54,6 +56,7 @@ class Shape:
     outside: tuple[Location, ...]
     radius: Fraction
     dimension: int
+    only_third: frozenset[int] = frozenset()
 
     def rows(self, coloring: Coloring, half_space: int, radii: Radii) -> list[Row]:
         """The inequalities of one half-space, for balls of these radii inside and outside."""
@@ -63,6 +66,9 @@ class Shape:
             for index, (location, color) in enumerate(zip(self.outside, coloring, strict=True))
             if color == half_space
         )
+        if half_space < 2:
+            kept = (self.outside[index] for index in sorted(self.only_third))
+            rows.extend(Row(half_space, 1, location, Fraction(0)) for location in kept)
         return rows
 
 
@@ -91,6 +97,8 @@ def memorizing_network(problem: RobustMemorization) -> Network | None:
     """
     if max(problem.labels.count(1), problem.labels.count(-1)) > _MAX_OUTSIDE:
         raise EnumerationError(f"{len(problem.labels)} points are too many for the enumeration")
+    if _balls_meet(problem):
+        return None
     for shape in shapes(problem):
         network = search_shape(problem, shape)
         if network is not None:
@@ -98,20 +106,27 @@ def memorizing_network(problem: RobustMemorization) -> Network | None:
     return None
 
 
+def _balls_meet(problem: RobustMemorization) -> bool:
+    """Whether two balls with different labels have a point in common: then nothing memorizes."""
+    points, labels = problem.dense_points(), problem.labels
+    return any(
+        label != other and all(abs(x - y) <= 2 * problem.budget for x, y in zip(a, b, strict=True))
+        for i, (a, label) in enumerate(zip(points, labels, strict=True))
+        for b, other in zip(points[:i], labels, strict=False)
+    )
+
+
 def search_shape(
     problem: RobustMemorization,
     shape: Shape,
-    forbidden: Sequence[Conflict] = (),
     rng: random.Random | None = None,
 ) -> Network | None:
     """A network of this shape that solves ``problem``, or None when there is none.
 
-    forbidden: colours that are not to be used, though they might be possible; symmetric in the
-    first two colours (for example to ask for points that only the third half-space excludes).
     rng: for a random such network instead of one with wide margins.
     Raises EnumerationError like `memorizing_network`.
     """
-    knowledge = _Knowledge(shape, forbidden, rng)
+    knowledge = _Knowledge(shape, rng)
     zero, radius = Fraction(0), shape.radius
     for radii in dict.fromkeys(((zero, zero), (radius, zero), (radius, radius))):
         functions = knowledge.functions(radii)
@@ -135,12 +150,14 @@ class _Knowledge:
     separable: sets of points that one half-space excludes, with it, at the present radii.
     """
 
-    def __init__(
-        self, shape: Shape, forbidden: Sequence[Conflict], rng: random.Random | None
-    ) -> None:
+    def __init__(self, shape: Shape, rng: random.Random | None) -> None:
         self.shape = shape
         self.rng = rng
-        self.conflicts: list[Conflict] = list(forbidden)
+        self.conflicts: list[Conflict] = [
+            conflict
+            for index in sorted(shape.only_third)
+            for conflict in ((1 << index, 0, 0), (0, 1 << index, 0))
+        ]
         self.separable: dict[int, Separation] = {}
 
     def functions(self, radii: Radii) -> list[Separation] | None:
