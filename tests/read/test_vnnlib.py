@@ -10,7 +10,7 @@ import time
 from contextlib import suppress
 from fractions import Fraction
 from functools import reduce
-from itertools import pairwise
+from itertools import pairwise, product
 from pathlib import Path
 
 import pytest
@@ -128,9 +128,16 @@ INPUT_ATOMS = st.tuples(
     CLOSED, st.sampled_from(["X_0", "X_1", "(* 2 X_1)", "(- X_0)", "(- 1 X_1)"]),
     st.sampled_from(CONSTANTS)
 ).flatmap(lambda t: st.permutations(t[1:]).map(lambda p: f"({t[0]} {p[0]} {p[1]})"))  # fmt: skip
-NEGATED = st.tuples(st.sampled_from(["<", ">"]), OUTPUT_TERMS, OUTPUT_TERMS).map(
-    lambda t: f"(not ({t[0]} {t[1]} {t[2]}))"
+OPEN = st.recursive(
+    st.tuples(st.sampled_from(["<", ">"]), OUTPUT_TERMS, OUTPUT_TERMS)
+    .map(" ".join)
+    .map("({})".format),
+    lambda inner: st.tuples(st.sampled_from(["and", "or"]), inner, inner).map(
+        lambda t: f"({t[0]} {t[1]} {t[2]})"
+    ),
+    max_leaves=4,
 )
+NEGATED = OPEN.map("(not {})".format)
 CONDITIONS = st.recursive(
     st.one_of(OUTPUT_ATOMS, INPUT_ATOMS, NEGATED, st.sampled_from(["true", "false"])),
     lambda inner: st.one_of(
@@ -155,6 +162,42 @@ def test_the_query_says_what_the_file_says(tmp_path_factory, conditions, points)
     query = parsed_or_empty(text, tmp_path_factory.getbasetemp())
     for x0, x1, y0, y1 in points:
         assert query.violated_by((x0, x1), (y0, y1)) == said(text, (x0, x1), (y0, y1))
+
+
+DIRECTED = [
+    "(<= (* 4 X_0) 1)",
+    "(>= (/ X_0 0.5) 1.5)",
+    "(<= (* -0.5 X_0) -0.25)",
+    "(<= 0.25 (- 1 X_0 0.25))",
+    "(<= (- Y_0 Y_1 1 0.5) 0)",
+    "(<= (- Y_0) (* -2 (+ Y_1 0.5 0.5)))",
+    "(not (or (< Y_0 0) (> Y_1 1)))",
+    "(not (and (< Y_0 0) (> Y_1 1)))",
+    "(not (not (or (<= Y_0 0) (<= Y_1 0))))",
+    "(not (and (or (< Y_0 0) (< Y_1 0)) (not (<= Y_1 1))))",
+    "(or (< 1 1) (<= Y_0 0))",
+    "(or (not (<= 1 1)) (<= Y_0 0))",
+    "(or (<= 1 1) (<= Y_0 0))",
+    "(or (not (< 1 1)) (<= Y_0 0))",
+    "(and (> 2 1) (not (>= 1 2)) (<= Y_0 0))",
+    "(=> (> Y_0 0) (<= Y_1 0))",
+    "(>= 1 Y_0 Y_1 0)",
+    "(= Y_0 (* 2 Y_1))",
+    "(or (and (<= X_0 0.5) (<= Y_0 0)) (and (>= X_0 0.5) (>= Y_0 1)))",
+]
+
+
+@pytest.mark.parametrize("condition", DIRECTED)
+def test_every_operator_on_a_grid(tmp_path, condition):
+    text = HEADER + BOX + f"(assert {condition})"
+    query = parsed(text, tmp_path)
+    seen = set()
+    ends = [F(-1), F(0), F(1, 4), F(1, 2), F(3, 4), F(1), F(3, 2), F(2)]
+    for x0, y0, y1 in product(ends, repeat=3):
+        expected = said(text, (x0, F(1)), (y0, y1))
+        seen.add(expected)
+        assert query.violated_by((x0, F(1)), (y0, y1)) == expected
+    assert seen == {True, False}
 
 
 @pytest.mark.skipif(not SHARED_FILES, reason="no folder shared/data/vnncomp beside the checkout")
