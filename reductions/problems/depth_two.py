@@ -195,10 +195,10 @@ def _least(
 def depth_two_form(network: Network, width: int = 2) -> DepthTwoForm:
     """The exact form of a network of depth 2 and at most this width.
 
-    Affine layers in a row count as one. Neurons that the output ignores are dropped, and the
-    output weights' sizes move into the neurons. Raises InputError when the network has more
-    than one output, more or fewer than one layer of ReLUs, too many of them, or coordinates
-    that pass beside them.
+    Affine layers in a row count as one. Neurons that the output ignores and constant neurons do
+    not count. The output weights' sizes move into the neurons. Raises InputError when the
+    network has more than one output, more or fewer than one layer of ReLUs, too many of them, or
+    coordinates that pass beside them.
     """
     if network.output_size != 1:
         raise InputError(f"{network.name} has {network.output_size} outputs, one is asked for")
@@ -215,19 +215,19 @@ def depth_two_form(network: Network, width: int = 2) -> DepthTwoForm:
             raise InputError(f"{network.name} ends in a ReLU, its output must be affine")
         if not layer.relu.all():
             raise InputError(f"{network.name}: coordinates pass beside the ReLUs of layer {number}")
-        if layer.output_size > width:
-            raise InputError(
-                f"{network.name} has {layer.output_size} hidden neurons, {width} are allowed"
-            )
         neurons, rows = rows, None
     if neurons is None or rows is None:
         raise InputError(f"{network.name} has no hidden layer of ReLUs")
     output = rows[0]
-    used = [k for k in range(len(neurons)) if k in output.weights]
+    terms = [(weight, neurons[k]) for k, weight in sorted(output.weights.items())]
+    constant = output.bias + sum(w * max(_ZERO, z.bias) for w, z in terms if not z.weights)
+    used = [(weight, neuron) for weight, neuron in terms if neuron.weights]
+    if len(used) > width:
+        raise InputError(f"{network.name} has {len(used)} hidden neurons, {width} are allowed")
     return DepthTwoForm(
-        output.bias,
-        tuple(1 if output.weights[k] > 0 else -1 for k in used),
-        tuple(neurons[k].scaled(abs(output.weights[k])) for k in used),
+        constant,
+        tuple(1 if weight > 0 else -1 for weight, _ in used),
+        tuple(neuron.scaled(abs(weight)) for weight, neuron in used),
     )
 
 

@@ -78,7 +78,9 @@ class RobustMemorization(Problem[Network]):
             if label not in (-1, 1):
                 raise InputError(f"point {index} has the label {label}, not -1 or 1")
             before = -1
-            for coordinate, _ in point:
+            for coordinate, value in point:
+                if not isinstance(value, Fraction | int):
+                    raise InputError(f"point {index}: {value!r} is not an exact rational")
                 if not before < coordinate < self.dimension:
                     raise InputError(
                         f"point {index}: coordinate {coordinate} is repeated, out of order, or "

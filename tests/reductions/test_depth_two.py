@@ -164,3 +164,16 @@ def test_vertices_of_a_square_with_one_diagonal():
     box = Box((Fraction(0),) * 2, (Fraction(1),) * 2)
     corners = set(product((Fraction(0), Fraction(1)), repeat=2))
     assert set(_vertices(box, exact_rows(network.layers[0]))) == corners
+
+
+def test_neurons_without_effect_do_not_count():
+    rng = random.Random(5)
+    hidden = np.array([[1.0, 2.0], [0.0, 0.0], [3.0, -1.0], [4.0, 4.0], [0.0, 0.0]])
+    outer = np.array([[1.0, 5.0, -2.0, 0.0, 7.0]])
+    network = Network.dense([hidden, outer], [np.array([0.0, 0.5, 1.0, 1.0, -3.0]), np.ones(1)])
+    form = depth_two_form(network)
+    assert form.signs == (1, -1)
+    assert form.constant == Fraction(7, 2)
+    for _ in range(20):
+        point = [Fraction(rng.randint(-9, 9), 7) for _ in range(2)]
+        assert form(sparse(point)) == network.evaluate_exactly(point)[0]

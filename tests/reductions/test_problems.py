@@ -95,6 +95,7 @@ def test_sizes_and_texts():
         lambda: RobustMemorization.of_dense([[0]], [1], Fraction(-1)),
         lambda: RobustMemorization(1, (((1, Fraction(1)),),), (1,)),
         lambda: RobustMemorization(2, (((1, Fraction(1)), (0, Fraction(1))),), (1,)),
+        lambda: RobustMemorization(1, (((0, 0.5),),), (1,)),
         lambda: RobustMemorization(1, (), (), depth=3),
         lambda: RobustMemorization(1, (), (), width=3),
     ],

@@ -169,6 +169,18 @@ def test_networks_that_do_not_memorize_name_the_point():
         reduction.decode(constant)
 
 
+def test_a_dead_third_neuron_does_not_matter():
+    formula, hidden = planted(6, 12, 5)
+    reduction = path("satisfiability", "robust-memorization").reduce(formula)
+    good = reduction.encode(hidden)
+    weight = np.vstack([np.zeros((1, 14)), np.asarray(good.layers[0].weight)])
+    outer = np.hstack([[[9.0]], np.asarray(good.layers[1].weight)])
+    offsets = np.concatenate([[-1.0], good.layers[0].bias])
+    assert (
+        reduction.decode(Network.dense([weight, outer], [offsets, good.layers[1].bias])) == hidden
+    )
+
+
 def test_points_that_are_no_counterexamples_are_refused():
     reduction = SatisfiabilityToNetworkVerification().reduce(Satisfiability(2, ((1,), (2,))))
     with pytest.raises(DecodingError, match="not unsafe"):
