@@ -16,10 +16,10 @@ import numpy as np
 
 from relucert.bounds.backward import Relaxation, bound_network
 from relucert.bounds.interval import Intervals
+from relucert.bounds.unsafe import open_parts
 from relucert.errors import SolverError
 from relucert.exact import float_above, float_below, nearest_float
 from relucert.limits import Limits
-from relucert.milp.engine import open_parts
 from relucert.milp.smallest_ball import Nearest, nearest_unsafe
 from relucert.milp.tighten import tighten
 from relucert.network import Network

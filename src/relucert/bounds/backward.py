@@ -20,7 +20,14 @@ from relucert.bounds.interval import Intervals, layer_intervals, rectified
 from relucert.bounds.rounding import SAFETY, UNDERFLOW, UNIT, gamma, round_up
 from relucert.network import Layer, Matrix, Network
 
-__all__ = ["Relaxation", "bound_network", "lower_bounds", "network_intervals", "refine_from"]
+__all__ = [
+    "Relaxation",
+    "bound_network",
+    "input_slopes",
+    "lower_bounds",
+    "network_intervals",
+    "refine_from",
+]
 
 _ROWS_AT_ONCE = 512
 
@@ -161,16 +168,30 @@ def lower_bounds(
     return np.concatenate(bounds) if bounds else np.zeros(0)
 
 
+def input_slopes(chain: list[Relaxation], rows: np.ndarray) -> np.ndarray:
+    """Coefficients of the inputs in the linear lower bounds of ``rows @ outputs``.
+
+    (rows, inputs), rounded freely: a guide for branching, not a bound.
+    """
+    return _substituted(chain, rows, after_relu=True).rows
+
+
 def _lower_bounds(
     chain: list[Relaxation], box: Intervals, rows: np.ndarray, after_relu: bool
 ) -> np.ndarray:
+    with np.errstate(all="ignore"):
+        return _substituted(chain, rows, after_relu).minimum_over(box, len(chain))
+
+
+def _substituted(chain: list[Relaxation], rows: np.ndarray, after_relu: bool) -> _Substitution:
+    """Carry ``rows`` back to the inputs."""
     with np.errstate(all="ignore"):
         state = _Substitution(rows, np.zeros(len(rows)), np.zeros(len(rows)))
         for index in range(len(chain) - 1, -1, -1):
             if chain[index].layer.relu.any() and (after_relu or index < len(chain) - 1):
                 state.through_relu(chain[index])
             state.through_affine(chain[index])
-        return state.minimum_over(box, len(chain))
+        return state
 
 
 def network_intervals(network: Network, box: Intervals) -> list[Intervals]:

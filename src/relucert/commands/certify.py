@@ -50,7 +50,7 @@ def certify_command(
     csv_path: Path | None,
 ) -> int:
     """Run the command; returns the exit code. ``norm`` is "linf", the only one there is."""
-    _check_usage(property_path, data, radius, clip)
+    source, radius = _source(property_path, data, radius, clip)
     network = read_network(network_path)
 
     def question(query: Query, bar: Bar) -> Outcome:
@@ -60,20 +60,18 @@ def certify_command(
         )  # fmt: skip
 
     if property_path is not None:
-        query = read_vnnlib(property_path)
+        query = read_vnnlib(source)
         items, rows, whole = _one_property(query, question)
     else:
-        points_file = read_points(data, label_column=label_column)
+        points_file = read_points(source, label_column=label_column)
         chosen = parse_selection(selection, len(points_file)) if selection else None
         rows_used = range(len(points_file)) if chosen is None else chosen
         points = chosen_points(points_file, rows_used, network)
         how_decided = choose_decision(network, decision, [point.label for point in points])
 
-        size = radius if radius is not None else Fraction(0)
-
         def ball(point: Point) -> Query:
             return robustness_query(
-                point.values, point.label, how_decided, radius=size, clip=clip, name=point.name
+                point.values, point.label, how_decided, radius=radius, clip=clip, name=point.name
             )
 
         items, rows, whole = _many_points(points, ball, question, radius)
@@ -84,20 +82,23 @@ def certify_command(
     return exit_code([item.verdict for item in items], whole)
 
 
-def _check_usage(
+def _source(
     property_path: Path | None,
     data: Path | None,
     radius: Fraction | None,
     clip: tuple[Fraction, Fraction] | None,
-) -> None:
-    if (property_path is None) == (data is None):
+) -> tuple[Path, Fraction]:
+    """The file with the question, and the radius (0 for a property, which brings its box)."""
+    source = data or property_path
+    if source is None or (data is not None and property_path is not None):
         raise UsageError("give either a PROPERTY file or --data with --radius")
-    if data is not None and radius is None:
-        raise UsageError("--data needs --radius")
     if data is None and (radius is not None or clip is not None):
         raise UsageError("--radius and --clip go with --data; a PROPERTY brings its own box")
+    if data is not None and radius is None:
+        raise UsageError("--data needs --radius")
     if radius is not None and radius < 0:
         raise UsageError(f"--radius must not be negative, it is {float(radius)}")
+    return source, radius or Fraction(0)
 
 
 def _one_property(
@@ -114,7 +115,7 @@ def _many_points(
     points: list[Point],
     ball: Callable[[Point], Query],
     question: Callable[[Query, Bar], Outcome],
-    radius: Fraction | None,
+    radius: Fraction,
 ) -> tuple[list[Item], list[tuple[object, ...]], bool]:
     items: list[Item] = []
     rows: list[tuple[object, ...]] = []

@@ -9,27 +9,21 @@ import numpy as np
 
 from relucert.bounds.backward import Relaxation, lower_bounds
 from relucert.bounds.interval import Intervals
+from relucert.bounds.unsafe import FloatRows, best_bound, float_rows, row_bounds
 from relucert.errors import SolverError
 from relucert.limits import Limits
 from relucert.lp.answer import Answer, Status
 from relucert.lp.highs import MIP_TOLERANCE, LpSolver, solve_mip
 from relucert.lp.safe_dual import safe_lower_bound
 from relucert.milp.encode import Encoding, encode_network
-from relucert.milp.objective import (
-    FloatRows,
-    Objective,
-    add_objective,
-    float_rows,
-    row_bounds,
-    solver_margin,
-)
+from relucert.milp.objective import Objective, add_objective, solver_margin
 from relucert.milp.pulp_model import solve_with_pulp
 from relucert.milp.tighten import Narrowed, narrow_towards
 from relucert.network import Network
-from relucert.query import Case, Polyhedron, Query
+from relucert.query import Case, Query
 from relucert.verdict import Method, Proved, Reason, Unknown, Verdict, Violated, combined, confirm
 
-__all__ = ["MilpOptions", "Progress", "decide_case", "open_parts"]
+__all__ = ["MilpOptions", "Progress", "decide_case"]
 
 Progress = Callable[[str], None]
 _NARROWING_SHARE = 0.25
@@ -81,7 +75,7 @@ def decide_case(
     """
     box = Intervals(*case.box.enclosing_floats)
     ordered = sorted(
-        ((_best_bound(chain, box, part), index) for index, part in enumerate(case.unsafe)),
+        ((best_bound(chain, box, part), index) for index, part in enumerate(case.unsafe)),
         key=lambda pair: pair[0],
     )
     verdicts: list[Verdict] = []
@@ -99,17 +93,6 @@ def decide_case(
             return verdict
         verdicts.append(verdict)
     return combined(verdicts) if verdicts else Proved(Method.EMPTY)
-
-
-def open_parts(
-    chain: list[Relaxation], box: Intervals, unsafe: tuple[Polyhedron, ...]
-) -> tuple[Polyhedron, ...]:
-    """The polyhedra that linear bounds do not refute: no row has a positive lower bound."""
-    return tuple(part for part in unsafe if not _best_bound(chain, box, part) > 0)
-
-
-def _best_bound(chain: list[Relaxation], box: Intervals, part: Polyhedron) -> float:
-    return float(row_bounds(chain, box, float_rows(part)).max(initial=-np.inf))
 
 
 def _decide(question: _Question, progress: Progress | None) -> Verdict:

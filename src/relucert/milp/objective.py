@@ -5,74 +5,18 @@ The box reaches the polyhedron exactly when that minimum is at most zero.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
-from fractions import Fraction
 
 import numpy as np
 
-from relucert.bounds.backward import Relaxation, lower_bounds
-from relucert.bounds.interval import Intervals, rectified
-from relucert.bounds.rounding import SAFETY, UNIT, round_up
-from relucert.exact import float_below, nearest_float
+from relucert.bounds.backward import Relaxation
+from relucert.bounds.rounding import SAFETY, round_up
+from relucert.bounds.unsafe import FloatRows
 from relucert.lp.highs import MIP_TOLERANCE
 from relucert.lp.model import LinearModel
 from relucert.milp.encode import Encoding, scaled_row
-from relucert.query import Polyhedron
 
-__all__ = [
-    "FloatRows",
-    "Objective",
-    "add_objective",
-    "add_unsafe_rows",
-    "float_rows",
-    "row_bounds",
-    "solver_margin",
-]
-
-
-@dataclass(frozen=True, eq=False)
-class FloatRows:
-    """A polyhedron's rows as float64: ``coefficients @ y - limits`` is at most zero inside it.
-
-    ``error`` (rows, outputs) bounds what rounding the coefficients may have changed; ``limits``
-    are rounded up, so that the float polyhedron is the larger one.
-    """
-
-    coefficients: np.ndarray
-    error: np.ndarray
-    limits: np.ndarray
-
-
-def float_rows(polyhedron: Polyhedron) -> FloatRows:
-    """The rows of a polyhedron in float64, with the error of rounding them."""
-    coefficients = np.array(
-        [[nearest_float(value) for value in row] for row in polyhedron.coefficients],
-        dtype=np.float64,
-    )
-    exact = np.array(
-        [[_is_float(value) for value in row] for row in polyhedron.coefficients],
-        dtype=bool,
-    )
-    error = np.where(exact, 0.0, np.abs(coefficients) * (2 * UNIT) + 2.0**-1070)
-    limits = np.array([-float_below(-value) for value in polyhedron.limits])
-    return FloatRows(coefficients, error, limits)
-
-
-def _is_float(value: Fraction) -> bool:
-    rounded = nearest_float(value)
-    return math.isfinite(rounded) and Fraction(rounded) == value
-
-
-def row_bounds(chain: list[Relaxation], box: Intervals, rows: FloatRows) -> np.ndarray:
-    """Valid lower bounds on every ``C_i y - d_i`` over the box: one positive bound refutes."""
-    outputs = rectified(chain[-1].pre, chain[-1].layer.relu)
-    bounds = lower_bounds(chain, box, rows.coefficients)
-    with np.errstate(all="ignore"):
-        lost = np.where(rows.error > 0, rows.error * outputs.magnitude, 0.0).sum(axis=1) * SAFETY
-        found = bounds - lost - rows.limits
-        found -= 4 * UNIT * (np.abs(bounds) + lost + np.abs(rows.limits))
-    return np.where(np.isnan(found), -np.inf, found)
+__all__ = ["Objective", "add_objective", "add_unsafe_rows", "solver_margin"]
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,11 +14,12 @@ import numpy as np
 
 from relucert.bounds.backward import Relaxation
 from relucert.bounds.interval import Intervals
+from relucert.bounds.unsafe import float_rows
 from relucert.limits import Limits
 from relucert.lp.answer import Answer, Status
 from relucert.lp.highs import solve_mip
 from relucert.milp.encode import Encoding, encode_network, scaled_row
-from relucert.milp.objective import add_unsafe_rows, float_rows, solver_margin
+from relucert.milp.objective import add_unsafe_rows, solver_margin
 from relucert.milp.pulp_model import solve_with_pulp
 from relucert.query import Polyhedron
 

@@ -14,13 +14,14 @@ import numpy as np
 
 from relucert.bounds.backward import Relaxation, refine_from
 from relucert.bounds.interval import Intervals
+from relucert.bounds.unsafe import FloatRows
 from relucert.limits import Limits
 from relucert.lp.answer import Status
 from relucert.lp.highs import LpSolver
 from relucert.lp.model import LinearModel
 from relucert.lp.safe_dual import safe_lower_bound
 from relucert.milp.encode import UnstableNeuron, encode_network
-from relucert.milp.objective import FloatRows, add_unsafe_rows
+from relucert.milp.objective import add_unsafe_rows
 from relucert.network import Network
 
 __all__ = ["Narrowed", "narrow_towards", "tighten"]
