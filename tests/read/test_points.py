@@ -281,6 +281,13 @@ def test_points_that_cannot_be_written(tmp_path, points, labels, message):
     assert not list(tmp_path.iterdir())
 
 
+def test_integers_beyond_float64_stay_exact(tmp_path):
+    np.savez(tmp_path / "p.npz", points=np.array([[2**53 + 1]]), labels=np.array([0]))
+    read = read_points(tmp_path / "p.npz")
+    assert read.point(0) == (2**53 + 1,)
+    assert (read.values[0, 0], read.exact) == (2.0**53, False)
+
+
 def test_large_archives_stay_arrays(tmp_path):
     """A data set as large as MNIST is opened without making its millions of rationals."""
     pixels = np.zeros((60_000, 28, 28), dtype=np.uint8)
