@@ -21,7 +21,7 @@ __all__ = ["random_instance", "simplifications"]
 Clausal = Satisfiability | NotAllEqualSatisfiability
 
 _MAX_VARIABLES = 4
-_MAX_CLAUSES = 7
+_MAX_CLAUSES = 8
 _LARGEST_CLAUSE = {Satisfiability: 5, KSatisfiability: 3, NotAllEqualSatisfiability: 4}
 _USUAL_SMALLEST = {Satisfiability: 1, KSatisfiability: 1, NotAllEqualSatisfiability: 2}
 
@@ -31,7 +31,7 @@ def random_instance(
 ) -> Problem[Any]:
     """A random small instance of a problem class; edge cases are frequent.
 
-    Formulas: up to four variables and seven clauses, also empty, repeated and tautological ones.
+    Formulas: up to four variables and eight clauses, also empty, repeated and tautological ones.
     Graphs: up to five vertices. scale: from 0 for the smallest to 1 for all.
     Raises UsageError for problems that no rule starts from.
     """
@@ -51,11 +51,12 @@ def _random_clauses(
 ) -> tuple[Clause, ...]:
     """Mostly clauses of distinct variables, sometimes of any literals."""
     clauses: list[Clause] = []
+    widest = min(rng.randint(2, 3), variables)
     literals = [sign * i for i in range(1, variables + 1) for sign in (1, -1)]
     for _ in range(count):
         smallest = 0 if rng.random() < 0.05 else _USUAL_SMALLEST[kind]
         if rng.random() < 0.85:
-            size = rng.randint(min(smallest, variables), min(3, variables))
+            size = rng.randint(min(smallest, widest), widest)
             chosen = rng.sample(range(1, variables + 1), size)
             clauses.append(tuple(rng.choice((1, -1)) * variable for variable in chosen))
         elif literals:

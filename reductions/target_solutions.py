@@ -64,7 +64,9 @@ def _assignments(count: int, rng: random.Random) -> Iterator[tuple[bool, ...]]:
 
 
 def _nearby_points(solution: Point, rng: random.Random) -> Iterator[Point]:
-    """Interior points on the way to random others in the unit box, and of mixed steps."""
+    """Halves, and interior points on the way to random others in the unit box."""
+    if len(solution) <= 4:
+        yield from product((Fraction(0), Fraction(1, 2), Fraction(1)), repeat=len(solution))
     for attempt in range(_MANY):
         share = Fraction(1, 2 ** (1 + attempt % 6))
         other = [Fraction(rng.randint(0, 16), 16) for _ in solution]
