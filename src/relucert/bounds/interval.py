@@ -54,7 +54,7 @@ def layer_intervals(layer: Layer, x: Intervals) -> Intervals:
         spread = absolute @ radius
         terms = row_terms(weight)
         scale = spread + absolute @ np.abs(centre) + np.abs(layer.bias)
-        spread = (spread + gamma(terms) * scale + UNDERFLOW * (terms + 8)) * SAFETY
+        spread = spread + (gamma(terms) * scale + UNDERFLOW * (terms + 8)) * SAFETY
         lower, upper = middle - spread, middle + spread
         if layer.divisor is not None:
             lower, upper = _divided(lower, layer.divisor, -1), _divided(upper, layer.divisor, 1)

@@ -52,6 +52,8 @@ def _is_float(value: Fraction) -> bool:
 
 def row_bounds(chain: list[Relaxation], box: Intervals, rows: FloatRows) -> np.ndarray:
     """Valid lower bounds on every ``C_i y - d_i`` over the box: one positive bound refutes."""
+    if not len(rows.limits):
+        return np.zeros(0)
     outputs = rectified(chain[-1].pre, chain[-1].layer.relu)
     bounds = lower_bounds(chain, box, rows.coefficients)
     with np.errstate(all="ignore"):

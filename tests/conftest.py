@@ -1,0 +1,9 @@
+"""Hypothesis profiles: quick and repeatable by default, deeper with --hypothesis-profile=deep."""
+
+from hypothesis import HealthCheck, settings
+
+_QUIET = [HealthCheck.too_slow, HealthCheck.data_too_large]
+settings.register_profile("quick", max_examples=60, deadline=None, derandomize=True,
+                          suppress_health_check=_QUIET)  # fmt: skip
+settings.register_profile("deep", max_examples=2000, deadline=None, suppress_health_check=_QUIET)
+settings.load_profile("quick")
