@@ -17,7 +17,7 @@ from relucert.limits import Limits
 from relucert.milp.engine import MilpOptions, decide_case
 from relucert.milp.tighten import tighten
 from relucert.network import Network
-from relucert.query import Case, Query
+from relucert.query import Case, Polyhedron, Query
 from relucert.search.attack import Attack, attack_case
 from relucert.search.enumerate import enumerate_case
 from relucert.search.input_split import MAX_FREE_INPUTS, free_inputs, split_inputs
@@ -26,7 +26,8 @@ from relucert.verdict import Method, Proved, Reason, Unknown, Verdict, Violated,
 __all__ = ["ENGINES", "Outcome", "certify"]
 
 ENGINES = ("auto", "bounds", "milp", "enumerate")
-_ATTACK_SECONDS = 3.0
+_FIRST_ATTACK_SECONDS = 0.4
+_SECOND_ATTACK_SECONDS = 4.0
 _ATTACK_SHARE = 0.1
 _SPLIT_SHARE = 0.7
 _SPLIT_SECONDS = 300.0
@@ -119,13 +120,13 @@ def _certify_case(job: _Job, case: Case) -> Verdict:
         return Proved(Method.BOUNDS)
     if job.engine == "bounds":
         return Unknown(Reason.ENGINE, f"{len(case.unsafe)} unsafe sets left open by linear bounds")
-    return _attacked(job, case) or _split(job, case) or _solved(job, case, box, chain)
+    found = _attacked(job, case, _FIRST_ATTACK_SECONDS, job.seed)
+    return found or _split(job, case) or _solved(job, case, box, chain)
 
 
-def _attacked(job: _Job, case: Case) -> Violated | None:
+def _attacked(job: _Job, case: Case, most: float, seed: int) -> Violated | None:
     job.say("looking for a counterexample")
-    seconds = min(_ATTACK_SECONDS, _ATTACK_SHARE * job.limits.remaining)
-    attack = Attack(seconds=seconds, seed=job.seed)
+    attack = Attack(seconds=min(most, _ATTACK_SHARE * job.limits.remaining), seed=seed)
     return attack_case(job.network, job.query, case, attack, job.limits).violated
 
 
@@ -144,8 +145,12 @@ def _solved(job: _Job, case: Case, box: Intervals, chain: list[Relaxation]) -> V
     chain = tighten(
         job.network, box, chain, job.limits.within(_TIGHTEN_SHARE * job.limits.remaining)
     )
+
+    def harder(part: Polyhedron) -> Violated | None:
+        return _attacked(job, Case(case.box, (part,)), _SECOND_ATTACK_SECONDS, job.seed + 1)
+
     verdict = decide_case(
-        job.network, job.query, case, chain, job.options, job.limits, job.progress
+        job.network, job.query, case, chain, job.options, job.limits, harder, job.progress
     )
     if job.engine == "auto" and _worth_enumerating(job, verdict):
         job.say("enumerating activation patterns exactly")

@@ -26,6 +26,7 @@ from relucert.verdict import Method, Proved, Reason, Unknown, Verdict, Violated,
 __all__ = ["MilpOptions", "Progress", "decide_case"]
 
 Progress = Callable[[str], None]
+Falsify = Callable[[Polyhedron], Violated | None]
 _NARROWING_SHARE = 0.25
 _SMALLEST_MARGIN = 1e-6
 _LARGEST_MARGIN = 0.25
@@ -67,9 +68,12 @@ def decide_case(
     chain: list[Relaxation],
     options: MilpOptions,
     limits: Limits,
+    attack: Falsify,
     progress: Progress | None = None,
 ) -> Verdict:
     """Proved, Violated or Unknown for one case; ``chain`` holds valid bounds on its box.
+
+    ``attack`` is a harder look for a counterexample, asked before a MILP is begun.
 
     Polyhedra are taken from the one that looks easiest to reach, so that violations come first.
     """
@@ -88,14 +92,16 @@ def decide_case(
         question = _Question(
             network, query, case, chain, box, float_rows(case.unsafe[index]), options, limits
         )
-        verdict = _decide(question, progress)
+        verdict = _decide(question, lambda part=case.unsafe[index]: attack(part), progress)
         if isinstance(verdict, Violated):
             return verdict
         verdicts.append(verdict)
     return combined(verdicts) if verdicts else Proved(Method.EMPTY)
 
 
-def _decide(question: _Question, progress: Progress | None) -> Verdict:
+def _decide(
+    question: _Question, attack: Callable[[], Violated | None], progress: Progress | None
+) -> Verdict:
     """One polyhedron that linear bounds did not refute."""
     if not len(question.rows.limits):
         centre = 0.5 * question.box.lower + 0.5 * question.box.upper
@@ -125,7 +131,7 @@ def _decide(question: _Question, progress: Progress | None) -> Verdict:
         return verdict
     if not question.options.use_mip:
         return Unknown(Reason.ENGINE, "linear programme too loose")
-    return _by_mip(question, encoding, objective, progress)
+    return attack() or _by_mip(question, encoding, objective, progress)
 
 
 def _objective(question: _Question, encoding: Encoding) -> Objective | Unknown:
