@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
@@ -20,7 +21,7 @@ from relucert.milp.objective import Objective, add_objective, solver_margin
 from relucert.milp.pulp_model import solve_with_pulp
 from relucert.milp.tighten import Narrowed, narrow_towards
 from relucert.network import Network
-from relucert.query import Case, Query
+from relucert.query import Case, Polyhedron, Query
 from relucert.verdict import Method, Proved, Reason, Unknown, Verdict, Violated, combined, confirm
 
 __all__ = ["MilpOptions", "Progress", "decide_case"]
@@ -92,7 +93,7 @@ def decide_case(
         question = _Question(
             network, query, case, chain, box, float_rows(case.unsafe[index]), options, limits
         )
-        verdict = _decide(question, lambda part=case.unsafe[index]: attack(part), progress)
+        verdict = _decide(question, partial(attack, case.unsafe[index]), progress)
         if isinstance(verdict, Violated):
             return verdict
         verdicts.append(verdict)
