@@ -20,6 +20,7 @@ from relucert.bounds.unsafe import open_parts
 from relucert.errors import SolverError
 from relucert.exact import float_above, float_below, nearest_float
 from relucert.limits import Limits
+from relucert.milp.pulp_model import check_solver
 from relucert.milp.smallest_ball import Nearest, nearest_unsafe
 from relucert.milp.tighten import tighten
 from relucert.network import Network
@@ -33,6 +34,7 @@ __all__ = ["RadiusBracket", "robustness_radius"]
 _LARGEST = Fraction(2**20)
 _BISECTIONS = 12
 _ATTACK_SECONDS = 0.5
+_ATTACK_ROUNDS = 4
 _TIGHTEN_SHARE = 0.2
 _PUSHES = (0.0, 1e-9, 1e-8, 1e-7, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2)
 
@@ -58,6 +60,7 @@ def robustness_radius(
     point: (inputs,) rationals. clip: perturbed inputs stay within [low, high]. timeout: seconds.
     Raises QueryError for a label out of range or a point outside the clip range.
     """
+    check_solver(solver)
     limits = Limits(timeout, memory, threads)
     search = _Search(network, tuple(point), label, decision, clip, limits, seed)
     search.query(Fraction(0)).fits(network.input_size, network.output_size)
@@ -219,7 +222,7 @@ class _Search:
         starts = None
         if near is not None:
             starts = np.array([[nearest_float(value) for value in near.input]])
-        attack = Attack(seconds=_ATTACK_SECONDS, seed=self.seed)
+        attack = Attack(seconds=_ATTACK_SECONDS, rounds=_ATTACK_ROUNDS, seed=self.seed)
         case: Case = query.cases[0]
         found = attack_case(self.network, query, case, attack, self.limits, starts).violated
         if found is not None:

@@ -15,6 +15,7 @@ from relucert.bounds.unsafe import open_parts
 from relucert.errors import UsageError
 from relucert.limits import Limits
 from relucert.milp.engine import MilpOptions, decide_case
+from relucert.milp.pulp_model import check_solver
 from relucert.milp.tighten import tighten
 from relucert.network import Network
 from relucert.query import Case, Polyhedron, Query
@@ -95,6 +96,7 @@ def certify(
         raise UsageError(f"unknown engine {engine!r}; choose from {', '.join(ENGINES)}")
     if not timeout > 0:
         raise UsageError(f"the time limit must be positive, not {timeout!r}")
+    check_solver(solver)
     query.fits(network.input_size, network.output_size)
     limits = Limits(timeout, memory, threads)
     job = _Job(network, query, engine, MilpOptions(solver), limits, seed, progress)

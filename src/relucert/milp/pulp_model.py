@@ -11,7 +11,7 @@ from relucert.limits import Limits
 from relucert.lp.answer import Answer, Status
 from relucert.lp.model import LinearModel
 
-__all__ = ["available_solvers", "solve_with_pulp", "to_pulp"]
+__all__ = ["available_solvers", "check_solver", "solve_with_pulp", "to_pulp"]
 
 _SHORT_NAMES = {"CBC": "PULP_CBC_CMD", "SCIP": "SCIP_PY", "GLPK": "GLPK_CMD", "CPLEX": "CPLEX_PY"}
 
@@ -78,6 +78,12 @@ def solve_with_pulp(
     except (pulp.PulpError, OSError) as error:
         raise SolverError(f"solver {solver} failed: {error}") from None
     return _answer(problem, variables, limits, solver)
+
+
+def check_solver(name: str) -> None:
+    """Raise UsageError or SolverError unless ``name`` is HiGHS or a solver that PuLP can run."""
+    if name.upper() != "HIGHS":
+        _solver(name, Limits(), warm=False)
 
 
 def _solver(name: str, limits: Limits, warm: bool) -> Any:

@@ -25,11 +25,15 @@ _FACE_SHARE = 0.4
 
 @dataclass(frozen=True)
 class Attack:
-    """How hard to try: rounds of ``points`` restarts, gradient ``steps`` each, seconds in all."""
+    """How hard to try: rounds of ``points`` restarts, gradient ``steps`` each.
+
+    Ends after ``seconds`` or ``rounds``, whichever comes first.
+    """
 
     points: int = 64
     steps: int = 40
     seconds: float = 1.0
+    rounds: int = 1_000_000
     seed: int = 0
 
 
@@ -62,7 +66,9 @@ def attack_case(
         first.extend(np.clip(starts, lower, upper))
     run.try_points(np.array(first))
     with np.errstate(over="ignore", invalid="ignore"):
-        while run.violated is None and not run.limits.out_of_time and case.unsafe:
+        for _ in range(attack.rounds):
+            if run.violated is not None or run.limits.out_of_time or not case.unsafe:
+                break
             points = _samples(rng, lower, upper, attack.points)
             points[0] = run.nearest
             run.try_points(points)
