@@ -22,23 +22,31 @@ from relucert.network import Layer, Matrix, Network
 
 __all__ = [
     "Relaxation",
+    "Substitution",
     "bound_network",
-    "input_slopes",
+    "input_influence",
     "lower_bounds",
     "network_intervals",
     "refine_from",
+    "substituted",
 ]
 
 _ROWS_AT_ONCE = 512
+_FEW_INPUTS = 64
 
 
 @dataclass(frozen=True, eq=False)
 class Relaxation:
-    """One layer with bounds on its pre-activations and its inputs."""
+    """One layer with bounds on its pre-activations and its inputs.
+
+    slopes: how each pre-activation moves with each input of the network, roughly, (outputs,
+    inputs); rows of stable coordinates may be zero. A guide for branching, not a bound.
+    """
 
     layer: Layer
     pre: Intervals
     inputs: Intervals
+    slopes: np.ndarray | None = None
 
     @cached_property
     def unstable(self) -> np.ndarray:
@@ -103,7 +111,7 @@ class Relaxation:
 
 
 @dataclass(eq=False)
-class _Substitution:
+class Substitution:
     """The state of a backward pass for a block of rows: ``rows @ x + constant``, less ``lost``."""
 
     rows: np.ndarray
@@ -115,6 +123,7 @@ class _Substitution:
         self.size = np.abs(self.constant)
 
     def through_relu(self, relaxation: Relaxation) -> None:
+        """From after a layer's ReLU to before it."""
         negative = np.minimum(self.rows, 0.0)
         self.lost += np.abs(self.rows) @ relaxation.relu_loss
         self.lost += UNDERFLOW * (1.0 + float(relaxation.pre.magnitude.sum()))
@@ -125,6 +134,7 @@ class _Substitution:
         self.rows = positive * relaxation.lower_slope + negative * relaxation.chord_slope
 
     def through_affine(self, relaxation: Relaxation) -> None:
+        """From a layer's pre-activations to its inputs."""
         layer = relaxation.layer
         if layer.divisor is not None:
             self.rows = self.rows / layer.divisor
@@ -140,7 +150,13 @@ class _Substitution:
         else:
             self.rows = self.rows @ layer.weight
 
+    def valid_constants(self, steps: int) -> np.ndarray:
+        """Constants c such that ``rows @ x + c`` is a valid lower bound at every x of the box."""
+        lost = self.lost + (2 * steps + 8) * UNIT * self.size
+        return np.asarray(np.nextafter(self.constant - lost * SAFETY, -np.inf))
+
     def minimum_over(self, box: Intervals, steps: int) -> np.ndarray:
+        """Valid lower bounds over the box after ``steps`` layers."""
         centre = 0.5 * box.lower + 0.5 * box.upper
         radius = round_up(np.maximum(box.upper - centre, centre - box.lower))
         absolute = np.abs(self.rows)
@@ -168,25 +184,17 @@ def lower_bounds(
     return np.concatenate(bounds) if bounds else np.zeros(0)
 
 
-def input_slopes(chain: list[Relaxation], rows: np.ndarray) -> np.ndarray:
-    """Coefficients of the inputs in the linear lower bounds of ``rows @ outputs``.
-
-    (rows, inputs), rounded freely: a guide for branching, not a bound.
-    """
-    return _substituted(chain, rows, after_relu=True).rows
-
-
 def _lower_bounds(
     chain: list[Relaxation], box: Intervals, rows: np.ndarray, after_relu: bool
 ) -> np.ndarray:
     with np.errstate(all="ignore"):
-        return _substituted(chain, rows, after_relu).minimum_over(box, len(chain))
+        return substituted(chain, rows, after_relu).minimum_over(box, len(chain))
 
 
-def _substituted(chain: list[Relaxation], rows: np.ndarray, after_relu: bool) -> _Substitution:
+def substituted(chain: list[Relaxation], rows: np.ndarray, after_relu: bool = True) -> Substitution:
     """Carry ``rows`` back to the inputs."""
     with np.errstate(all="ignore"):
-        state = _Substitution(rows, np.zeros(len(rows)), np.zeros(len(rows)))
+        state = Substitution(rows, np.zeros(len(rows)), np.zeros(len(rows)))
         for index in range(len(chain) - 1, -1, -1):
             if chain[index].layer.relu.any() and (after_relu or index < len(chain) - 1):
                 state.through_relu(chain[index])
@@ -230,25 +238,72 @@ def refine_from(
             pre = pre.intersected(known[index])
         relaxation = Relaxation(layer, pre, inputs)
         open_rows = np.flatnonzero(relaxation.unstable)
-        if chain and len(open_rows):
-            relaxation = Relaxation(layer, _refined(chain, relaxation, box, open_rows), inputs)
+        if not chain:
+            relaxation = Relaxation(layer, pre, inputs, _first_slopes(layer))
+        elif len(open_rows):
+            refined, slopes = _refined(chain, relaxation, box, open_rows)
+            relaxation = Relaxation(layer, refined, inputs, slopes)
         chain.append(relaxation)
         inputs = rectified(relaxation.pre, layer.relu)
     return chain
 
 
+def _first_slopes(layer: Layer) -> np.ndarray | None:
+    """The first layer's own weights, where they are few enough to be of use."""
+    if layer.input_size > _FEW_INPUTS:
+        return None
+    weight = sp.csr_array(layer.weight).toarray()
+    return np.asarray(weight if layer.divisor is None else weight / layer.divisor[:, None])
+
+
 def _refined(
     chain: list[Relaxation], relaxation: Relaxation, box: Intervals, open_rows: np.ndarray
-) -> Intervals:
-    size = relaxation.layer.output_size
+) -> tuple[Intervals, np.ndarray | None]:
+    size, inputs = relaxation.layer.output_size, len(box.lower)
     lower, upper = relaxation.pre.lower.copy(), relaxation.pre.upper.copy()
+    slopes = np.zeros((size, inputs)) if inputs <= _FEW_INPUTS else None
     block = _ROWS_AT_ONCE // 2
     for start in range(0, len(open_rows), block):
         chosen = open_rows[start : start + block]
-        rows = np.zeros((2 * len(chosen), size))
-        rows[np.arange(len(chosen)), chosen] = 1.0
-        rows[len(chosen) + np.arange(len(chosen)), chosen] = -1.0
-        found = lower_bounds([*chain, relaxation], box, rows, after_relu=False)
-        lower[chosen] = np.maximum(lower[chosen], found[: len(chosen)])
-        upper[chosen] = np.minimum(upper[chosen], -found[len(chosen) :])
-    return Intervals(lower, upper)
+        count = len(chosen)
+        rows = np.zeros((2 * count, size))
+        rows[np.arange(count), chosen] = 1.0
+        rows[count + np.arange(count), chosen] = -1.0
+        with np.errstate(all="ignore"):
+            state = substituted([*chain, relaxation], rows, after_relu=False)
+            found = state.minimum_over(box, len(chain) + 1)
+        lower[chosen] = np.maximum(lower[chosen], found[:count])
+        upper[chosen] = np.minimum(upper[chosen], -found[count:])
+        if slopes is not None:
+            slopes[chosen] = 0.5 * (state.rows[:count] - state.rows[count:])
+    return Intervals(lower, upper), slopes
+
+
+def input_influence(chain: list[Relaxation], row: np.ndarray) -> np.ndarray:
+    """How much halving each input should raise the lower bound of ``row @ outputs``, per width.
+
+    The bound's own slope, plus for every unstable neuron the part of the loss by its relaxation
+    that each input is responsible for. (inputs,), rounded freely: a guide for branching.
+    """
+    influence = np.zeros(chain[0].layer.input_size)
+    state = Substitution(row[None, :], np.zeros(1), np.zeros(1))
+    with np.errstate(all="ignore"):
+        for relaxation in reversed(chain):
+            if relaxation.layer.relu.any():
+                if relaxation.slopes is not None and relaxation.unstable.any():
+                    influence += _neuron_influence(relaxation, relaxation.slopes, state.rows[0])
+                state.through_relu(relaxation)
+            state.through_affine(relaxation)
+    total = influence + np.abs(state.rows[0])
+    return np.where(np.isfinite(total), total, 0.0)
+
+
+def _neuron_influence(
+    relaxation: Relaxation, slopes: np.ndarray, coefficients: np.ndarray
+) -> np.ndarray:
+    chosen = np.flatnonzero(relaxation.unstable)
+    lower, upper = relaxation.pre.lower[chosen], relaxation.pre.upper[chosen]
+    weight = coefficients[chosen]
+    gap = np.where(weight < 0, -upper * lower / (upper - lower), np.minimum(upper, -lower))
+    share = np.abs(weight) * gap / (upper - lower)
+    return np.asarray(share @ np.abs(slopes[chosen]))

@@ -8,13 +8,24 @@ from fractions import Fraction
 
 import numpy as np
 
-from relucert.bounds.backward import Relaxation, lower_bounds
+from relucert.bounds.backward import Relaxation, substituted
 from relucert.bounds.interval import Intervals, rectified
-from relucert.bounds.rounding import SAFETY, UNIT
+from relucert.bounds.rounding import SAFETY, UNDERFLOW, UNIT, gamma, round_up
 from relucert.exact import float_below, nearest_float
 from relucert.query import Polyhedron
 
-__all__ = ["FloatRows", "best_bound", "float_rows", "open_parts", "row_bounds"]
+__all__ = [
+    "Distance",
+    "FloatRows",
+    "best_bound",
+    "distance",
+    "float_rows",
+    "open_parts",
+    "row_bounds",
+]
+
+
+_MIXING_STEPS = 24
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,22 +65,82 @@ def row_bounds(chain: list[Relaxation], box: Intervals, rows: FloatRows) -> np.n
     """Valid lower bounds on every ``C_i y - d_i`` over the box: one positive bound refutes."""
     if not len(rows.limits):
         return np.zeros(0)
-    outputs = rectified(chain[-1].pre, chain[-1].layer.relu)
-    bounds = lower_bounds(chain, box, rows.coefficients)
     with np.errstate(all="ignore"):
-        lost = np.where(rows.error > 0, rows.error * outputs.magnitude, 0.0).sum(axis=1) * SAFETY
-        found = bounds - lost - rows.limits
-        found -= 4 * UNIT * (np.abs(bounds) + lost + np.abs(rows.limits))
+        bounds = substituted(chain, rows.coefficients).minimum_over(box, len(chain))
+        return _shifted(bounds, chain, rows)
+
+
+def _shifted(values: np.ndarray, chain: list[Relaxation], rows: FloatRows) -> np.ndarray:
+    """``values - limits``, less what the rounded coefficients may hide; rounded downward."""
+    outputs = rectified(chain[-1].pre, chain[-1].layer.relu)
+    lost = np.where(rows.error > 0, rows.error * outputs.magnitude, 0.0).sum(axis=1) * SAFETY
+    found = values - lost - rows.limits
+    found -= 4 * UNIT * (np.abs(values) + lost + np.abs(rows.limits)) + UNDERFLOW
     return np.where(np.isnan(found), -np.inf, found)
+
+
+@dataclass(frozen=True, eq=False)
+class Distance:
+    """Valid lower bounds on how far a box stays from a polyhedron: ``rows`` one by one (rows,),
+    and ``best``, the largest found for any row or mixture of rows. Positive: not reached."""
+
+    rows: np.ndarray
+    best: float
+
+
+def distance(chain: list[Relaxation], box: Intervals, rows: FloatRows) -> Distance:
+    """Bounds row by row and, where that does not refute, on mixtures of the rows.
+
+    An output inside the polyhedron has every ``C_i y - d_i <= 0``, so also every mixture with
+    weights >= 0: a mixture whose linear lower bound is positive on the box refutes.
+    """
+    if not len(rows.limits):
+        return Distance(np.zeros(0), -np.inf)
+    with np.errstate(all="ignore"):
+        state = substituted(chain, rows.coefficients)
+        low = _shifted(state.minimum_over(box, len(chain)), chain, rows)
+        best = float(low.max())
+        if best <= 0 and len(low) > 1:
+            constants = _shifted(state.valid_constants(len(chain)), chain, rows)
+            best = max(best, _mixed(state.rows, constants, box))
+    return Distance(low, best)
+
+
+def _mixed(slopes: np.ndarray, constants: np.ndarray, box: Intervals) -> float:
+    """A valid lower bound on the minimum over the box of some mixture of ``slopes @ x + constants``.
+
+    Multiplicative weights for the game "rows against x". Any weights >= 0 are valid, so they are
+    sought roughly and only the bound is evaluated with its rounding; its sign is what matters.
+    """
+    if not (np.isfinite(slopes).all() and np.isfinite(constants).all()):
+        return -np.inf
+    centre = 0.5 * box.lower + 0.5 * box.upper
+    radius = round_up(np.maximum(box.upper - centre, centre - box.lower))
+    reach = np.abs(slopes) @ radius + np.abs(slopes @ centre + constants)
+    scale = 1.0 / np.maximum(reach, 1e-300)
+    score, best = np.zeros(len(scale)), -np.inf
+    for step in range(_MIXING_STEPS):
+        weights = np.exp(score - score.max()) * scale
+        mixture = weights @ slopes
+        size = (weights @ np.abs(slopes)) @ (np.abs(centre) + radius) + weights @ np.abs(constants)
+        terms = sum(slopes.shape)
+        value = mixture @ centre - np.abs(mixture) @ radius + weights @ constants
+        bound = float(value - gamma(2 * terms) * size * SAFETY - UNDERFLOW * terms)
+        best = max(best, bound)
+        if best > 0:
+            break
+        x = centre - radius * np.sign(mixture)
+        score += (4.0 / np.sqrt(1.0 + step)) * scale * (slopes @ x + constants)
+    return best
 
 
 def open_parts(
     chain: list[Relaxation], box: Intervals, unsafe: tuple[Polyhedron, ...]
 ) -> tuple[Polyhedron, ...]:
-    """The polyhedra that linear bounds do not refute: no row has a positive lower bound."""
+    """The polyhedra that linear bounds do not refute."""
     return tuple(part for part in unsafe if not best_bound(chain, box, part) > 0)
 
 
 def best_bound(chain: list[Relaxation], box: Intervals, part: Polyhedron) -> float:
-    """The largest valid lower bound of the polyhedron's rows: positive means not reachable."""
-    return float(row_bounds(chain, box, float_rows(part)).max(initial=-np.inf))
+    """The best valid lower bound on the distance to the polyhedron; positive: not reachable."""
+    return distance(chain, box, float_rows(part)).best

@@ -10,7 +10,7 @@ import numpy as np
 
 from relucert.bounds.backward import Relaxation, lower_bounds
 from relucert.bounds.interval import Intervals
-from relucert.bounds.unsafe import FloatRows, best_bound, float_rows, row_bounds
+from relucert.bounds.unsafe import FloatRows, best_bound, distance, float_rows, row_bounds
 from relucert.errors import SolverError
 from relucert.limits import Limits
 from relucert.lp.answer import Answer, Status
@@ -119,7 +119,7 @@ def _decide(
         if narrowed is None:
             return Proved(Method.LP_DUAL)
         question = replace(question, box=narrowed.box, chain=narrowed.chain)
-        if row_bounds(question.chain, question.box, question.rows).max() > 0:
+        if distance(question.chain, question.box, question.rows).best > 0:
             return Proved(Method.LP_DUAL)
         encoding = encode_network(question.chain, question.box)
         objective = _objective(question, encoding)

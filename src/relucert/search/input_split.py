@@ -2,7 +2,8 @@
 
 A box is closed when linear bounds with bounded rounding refute every unsafe set on it; boxes that
 touch share their boundary, so together they cover the whole box. Depth first; the input to halve
-is the one with the largest product of width and influence on the bound (Wang et al. 2018).
+is the one with the largest product of width and influence on the bound, its own slope and the
+losses of the unstable neurons it moves.
 """
 
 from __future__ import annotations
@@ -12,9 +13,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from relucert.bounds.backward import Relaxation, bound_network, input_slopes
+from relucert.bounds.backward import Relaxation, bound_network, input_influence
 from relucert.bounds.interval import Intervals
-from relucert.bounds.unsafe import FloatRows, float_rows, row_bounds
+from relucert.bounds.unsafe import FloatRows, distance, float_rows
 from relucert.limits import Limits
 from relucert.network import Network
 from relucert.query import Case, Query
@@ -64,12 +65,8 @@ def split_inputs(
         if progress is not None and visited % _REPORT_EVERY == 0:
             progress(f"{visited} boxes, {len(stack)} open, {100 * closed:.3g} % of the box proved")
         chain = bound_network(network, node.box)
-        bounds = [row_bounds(chain, node.box, rows) for rows in node.parts]
-        left = [
-            (rows, low)
-            for rows, low in zip(node.parts, bounds, strict=True)
-            if not low.max(initial=-np.inf) > 0
-        ]
+        found = [(rows, distance(chain, node.box, rows)) for rows in node.parts]
+        left = [(rows, bound.rows) for rows, bound in found if not bound.best > 0]
         if not left:
             closed += 0.5**node.depth
             continue
@@ -110,8 +107,8 @@ def _halved(
     width = node.box.upper - node.box.lower
     influence = np.ones(len(width))
     if len(low):
-        slopes = input_slopes(chain, rows.coefficients[[int(low.argmax())]])[0]
-        influence = np.abs(slopes) + 1e-3 * float(np.abs(slopes).max(initial=0.0)) + 1e-30
+        influence = input_influence(chain, rows.coefficients[int(low.argmax())])
+        influence = influence + 1e-3 * float(influence.max(initial=0.0)) + 1e-30
     middle = 0.5 * node.box.lower + 0.5 * node.box.upper
     halvable = (middle > node.box.lower) & (middle < node.box.upper)
     if not halvable.any():
