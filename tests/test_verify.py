@@ -168,7 +168,7 @@ def test_unsafe_sets_that_are_everything_or_nothing(engine):
         ((Fraction(1), Fraction(0)), (Fraction(-1), Fraction(0))), (Fraction(0), Fraction(-1))
     )
     found = certify(network, Query((Case(box, (contradiction,)),)), engine=engine).verdict
-    assert isinstance(found, Unknown if engine == "bounds" else Proved)
+    assert isinstance(found, Proved)
 
 
 def test_one_violated_case_is_enough_and_all_are_needed():

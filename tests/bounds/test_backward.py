@@ -77,7 +77,9 @@ def test_sparse_and_dense_layers_give_the_same_bounds():
     rng = np.random.default_rng(5)
     weights = [rng.normal(size=(7, 5)), rng.normal(size=(3, 7))]
     dense = Network.dense(weights, [rng.normal(size=7), rng.normal(size=3)])
-    sparse = Network(tuple(Layer(sp.csr_array(l.weight), l.bias, l.relu) for l in dense.layers))
+    sparse = Network(
+        tuple(Layer(sp.csr_array(layer.weight), layer.bias, layer.relu) for layer in dense.layers)
+    )
     box = Intervals(-np.ones(5), np.ones(5))
     a = lower_bounds(bound_network(dense, box), box, np.eye(3))
     b = lower_bounds(bound_network(sparse, box), box, np.eye(3))

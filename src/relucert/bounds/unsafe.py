@@ -107,7 +107,7 @@ def distance(chain: list[Relaxation], box: Intervals, rows: FloatRows) -> Distan
 
 
 def _mixed(slopes: np.ndarray, constants: np.ndarray, box: Intervals) -> float:
-    """A valid lower bound on the minimum over the box of some mixture of ``slopes @ x + constants``.
+    """A valid lower bound over the box on some mixture of the rows of ``slopes @ x + constants``.
 
     Multiplicative weights for the game "rows against x". Any weights >= 0 are valid, so they are
     sought roughly and only the bound is evaluated with its rounding; its sign is what matters.
