@@ -149,7 +149,7 @@ def memorization(outcome, tmp_path) -> Path:
 
 def dense(width: int, inputs: int, constant: float = 0.0) -> Network:
     return Network.dense(
-        [np.zeros((width, inputs)), np.zeros((1, width))], [np.zeros(width), np.array([constant])]
+        [np.ones((width, inputs)), np.ones((1, width))], [np.zeros(width), np.array([constant])]
     )
 
 
@@ -162,7 +162,7 @@ def test_extract_refuses_what_is_no_solution(outcome, memorization, tmp_path) ->
     assert "point 1 with label -1" in err
     assert err.count("\n") == 1
     deep = Network.dense(
-        [np.zeros((2, 6)), np.zeros((2, 2)), np.zeros((1, 2))], [np.zeros(2), np.zeros(2), [1.0]]
+        [np.ones((2, 6)), np.ones((2, 2)), np.ones((1, 2))], [np.zeros(2), np.zeros(2), [1.0]]
     )
     for wrong in (dense(2, 5), dense(3, 6), deep):
         write_network_npz(wrong, tmp_path / "n.npz")
