@@ -25,7 +25,7 @@ from relucert.verdict import Proved, Violated
 from relucert.write.files import write_atomically
 
 HERE = Path(__file__).parent / "digits"
-SECONDS = 300.0
+SECONDS = 60.0
 
 
 def smallest_margin(network: Network, case: Case, part: Polyhedron) -> float | None:

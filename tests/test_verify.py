@@ -2,6 +2,7 @@
 
 import dataclasses
 from fractions import Fraction
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -207,7 +208,7 @@ def test_milp_proof_is_labelled_with_its_tolerance():
 def test_time_limit_gives_unknown_with_the_reason():
     rng = np.random.default_rng(2)
     sizes = [30, 60, 60, 60, 2]
-    weights = [rng.normal(size=(b, a)) for a, b in zip(sizes, sizes[1:], strict=False)]
+    weights = [rng.normal(size=(b, a)) for a, b in pairwise(sizes)]
     network = Network.dense(weights, [rng.normal(size=b) for b in sizes[1:]])
     query = Query((Case(_box(*[(-1, 1)] * 30), (_half_space([1, 0], -5000),)),))
     outcome = certify(network, query, timeout=2.0)
