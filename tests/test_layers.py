@@ -18,7 +18,7 @@ RANKS = [
     {"milp", "search"},
     {"report"},
     {"verify", "radius"},
-    {"batch", "bench"},
+    {"batch", "bench", "memorization"},
     {"commands"},
     {"cli"},
     {"__main__"},

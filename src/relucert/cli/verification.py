@@ -1,0 +1,91 @@
+"""Declarations of ``certify``, ``radius``, ``inspect`` and ``bench``."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import click
+
+from relucert.cli.options import DATA, FILE, GIB, OUTPUT, RATIONAL, SOLVING, seeded
+
+__all__ = ["COMMANDS"]
+
+
+@click.command()
+@click.argument("network_path", metavar="NETWORK", type=FILE)
+@click.argument("property_path", metavar="[PROPERTY]", type=FILE, required=False)
+@click.option("--data", type=FILE, default=None, help="Labelled points, .npz or .csv.")
+@click.option("--radius", type=RATIONAL, default=None, help="Radius of the balls.")
+@click.option("--norm", type=click.Choice(["linf"]), default="linf", show_default=True)
+@click.option("--engine", type=click.Choice(["auto", "bounds", "milp", "enumerate"]),
+              default="auto", show_default=True)  # fmt: skip
+@click.option("--witness-out", type=FILE, default=None,
+              help="Write counterexamples: a file, or with --data a folder.")  # fmt: skip
+@DATA
+@SOLVING
+@OUTPUT
+def certify(network_path: Path, **arguments: Any) -> int:
+    """Decide a VNN-LIB PROPERTY, or the robustness of labelled points, about NETWORK.
+
+    relucert certify net.onnx prop.vnnlib --timeout 60
+
+    relucert certify net.onnx --data points.npz --radius 0.05 --clip 0 1
+    """
+    from relucert.commands.certify import certify_command
+
+    return certify_command(network_path, **seeded(arguments))
+
+
+@click.command()
+@click.argument("network_path", metavar="NETWORK", type=FILE)
+@click.option("--data", type=FILE, required=True, help="Labelled points, .npz or .csv.")
+@click.option("--plot", type=FILE, default=None, help="Histogram of the radii (.png, .svg).")
+@DATA
+@SOLVING
+@OUTPUT
+def radius(network_path: Path, **arguments: Any) -> int:
+    """Bracket, for every point, the smallest l_inf perturbation that changes its label.
+
+    relucert radius net.onnx --data points.npz --clip 0 1 --plot radii.png
+    """
+    from relucert.commands.radius import radius_command
+
+    return radius_command(network_path, **seeded(arguments))
+
+
+@click.command()
+@click.argument("network_path", metavar="NETWORK", type=FILE)
+@click.argument("property_path", metavar="[PROPERTY]", type=FILE, required=False)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON to standard output.")
+def inspect(network_path: Path, property_path: Path | None, as_json: bool) -> int:
+    """Show what was read: layers, sizes, weights, notes; and a property's boxes and sets."""
+    from relucert.commands.inspect import inspect_command
+
+    return inspect_command(network_path, property_path, as_json)
+
+
+@click.command()
+@click.argument("list_path", metavar="LIST", type=FILE)
+@click.option("--timeout", type=float, default=math.inf, metavar="SECONDS",
+              help="Cap on the list's own time limits.")  # fmt: skip
+@click.option("--families", default=None, help="Only these families, separated by commas.")
+@click.option("--results", type=FILE, default=None,
+              help="CSV file to append rows to; rows already there are not run again.")  # fmt: skip
+@click.option("--engine", type=click.Choice(["auto", "bounds", "milp", "enumerate"]),
+              default="auto", show_default=True)  # fmt: skip
+@click.option("--solver", default="HiGHS", show_default=True)
+@click.option("--jobs", type=click.IntRange(1), default=1, show_default=True,
+              help="Instances at a time, each in its own process.")  # fmt: skip
+@click.option("--memory", type=float, default=math.inf, metavar="GIB")
+@click.option("--seed", type=int, default=0, show_default=True)
+def bench(list_path: Path, **arguments: Any) -> int:
+    """Run a LIST.csv of (family, network, property, timeout_s, expected); a table per family."""
+    from relucert.commands.bench import bench_command
+
+    arguments["memory"] *= GIB
+    return bench_command(list_path, **arguments)
+
+
+COMMANDS = (certify, radius, inspect, bench)

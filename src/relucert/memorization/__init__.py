@@ -1,0 +1,1 @@
+"""Robust memorization: separation, constructions, decision, width bound, Lipschitz constants."""
