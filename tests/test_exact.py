@@ -12,6 +12,7 @@ import scipy.sparse as sp
 from hypothesis import given
 from hypothesis import strategies as st
 
+from relucert.errors import QueryError
 from relucert.exact import (
     ExactVector,
     dot,
@@ -218,3 +219,8 @@ def test_one_bit_decides():
     assert rows.apply(ExactVector.of(ones)).fractions() == (exact,)
     nudged = [*ones[:-1], 1 + Fraction(1, 10**40)]
     assert rows.apply(ExactVector.of(nudged)).fractions() != (exact,)
+
+
+def test_numbers_too_long_to_write_are_an_error_of_ours():
+    with pytest.raises(QueryError, match="4,300 digits"):
+        format_rational(Fraction(1, 3**10000))

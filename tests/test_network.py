@@ -117,6 +117,7 @@ def test_points_of_another_size_are_refused():
         ((np.ones((1, 2)), np.zeros(2), [True]), "bias has shape"),
         ((np.ones((1, 2)), np.zeros(1), [True, False]), "relu has shape"),
         ((np.ones((1, 2)), np.zeros(1), [True], np.full(2, 3.0)), "divisor has shape"),
+        ((np.ones((1, 2)), np.zeros(1), [True], np.ones(2)), "divisor has shape"),
         ((np.array([[np.nan]]), np.zeros(1), [True]), "not finite"),
         ((np.array([[1.0]]), np.array([np.inf]), [True]), "not finite"),
         ((np.ones((1, 1)), np.zeros(1), [True], np.array([0.0])), "divisors must be positive"),

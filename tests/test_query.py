@@ -164,3 +164,9 @@ def test_the_ball_of_a_robustness_query(data):
 def test_balls_that_make_no_sense(options, message):
     with pytest.raises(QueryError, match=message):
         robustness_query([F(1, 2)], 1, Decision("sign", 2), **options)
+
+
+@pytest.mark.parametrize("arguments", [("softmax", 3), ("argmax", 0)])
+def test_decisions_that_make_no_sense(arguments):
+    with pytest.raises(QueryError):
+        Decision(*arguments)

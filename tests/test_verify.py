@@ -250,3 +250,15 @@ def test_wrong_arguments_are_named():
     three = dataclasses.replace(query, cases=(Case(_box((0, 1)), ()),))
     with pytest.raises(QueryError, match="1 inputs, the network 2"):
         certify(network, three)
+
+
+def test_running_out_of_memory_is_an_answer(monkeypatch):
+    def too_much(*_):
+        raise MemoryError
+
+    monkeypatch.setattr("relucert.verify.bound_network", too_much)
+    network = Network.dense([np.ones((1, 1)), np.ones((1, 1))], [np.zeros(1)] * 2)
+    query = Query((Case(_box((-1, 1)), (_half_space([1], -5),)),))
+    verdict = certify(network, query).verdict
+    assert isinstance(verdict, Unknown)
+    assert verdict.reason is Reason.MEMORY

@@ -286,4 +286,4 @@ def _family_row(name: str, rows: list[Measurement]) -> list[str]:
         sum(row.verdict == "violated" for row in solved),
         *(sum(row.status == status for row in rows) for status in ("unsolved", "WRONG", "error")),
     ]
-    return [name, *map(str, counts), f"{median:.2f}", f"{sum(row.seconds for row in rows):.1f}"]
+    return [name, *map(str, counts), f"{median:.2f}", f"{sum(row.seconds for row in rows):.0f}"]

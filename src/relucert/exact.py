@@ -16,6 +16,8 @@ from fractions import Fraction
 import numpy as np
 import scipy.sparse as sp
 
+from relucert.errors import QueryError
+
 __all__ = [
     "ExactVector",
     "IntegerRows",
@@ -65,9 +67,16 @@ def parse_rational(text: str) -> Fraction:
 def format_rational(value: Fraction) -> str:
     """Write a rational so that `parse_rational` reads back exactly the same number.
 
-    A finite decimal when there is one of sensible length, else ``p/q``. Beyond the 4,000
-    characters that `parse_rational` takes, nothing is promised.
+    A finite decimal when there is one of sensible length, else ``p/q``. Raises QueryError
+    beyond the 4,300 digits that Python writes; `parse_rational` reads back up to 4,000.
     """
+    try:
+        return _format(value)
+    except ValueError:
+        raise QueryError("a number of more than 4,300 digits cannot be written") from None
+
+
+def _format(value: Fraction) -> str:
     denominator = value.denominator
     twos = (denominator & -denominator).bit_length() - 1
     rest, fives = denominator >> twos, 0

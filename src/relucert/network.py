@@ -64,8 +64,6 @@ class Layer:
         bias = np.array(self.bias, dtype=np.float64)
         relu = np.array(self.relu, dtype=bool)
         divisor = None if self.divisor is None else np.array(self.divisor, dtype=np.float64)
-        if divisor is not None and bool(np.all(divisor == 1.0)):
-            divisor = None
         for name, array in (("bias", bias), ("relu", relu), ("divisor", divisor)):
             if array is not None and array.shape != (weight.shape[0],):
                 raise ValueError(
@@ -75,6 +73,8 @@ class Layer:
             raise ValueError("weights or biases are not finite")
         if divisor is not None and not (np.isfinite(divisor).all() and (divisor > 0).all()):
             raise ValueError("divisors must be positive and finite")
+        if divisor is not None and bool(np.all(divisor == 1.0)):
+            divisor = None
         values = {"weight": weight, "bias": bias, "relu": relu, "divisor": divisor}
         for name, value in values.items():
             object.__setattr__(self, name, value)

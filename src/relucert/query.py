@@ -147,11 +147,17 @@ class Decision:
 
     kind "argmax": several outputs, labels 0..outputs-1, the strictly largest output wins.
     kind "sign": one output, labels -1 and +1. kind "nearest": one output, labels 1..labels,
-    the nearest label wins (YGZ24, section 3).
+    the nearest label wins (YGZ24, section 3). Raises QueryError for other kinds.
     """
 
     kind: str
     labels: int
+
+    def __post_init__(self) -> None:
+        if self.kind not in ("argmax", "sign", "nearest"):
+            raise QueryError(f"unknown decision {self.kind!r}: argmax, sign or nearest")
+        if self.labels < 1:
+            raise QueryError(f"a decision needs at least one label, not {self.labels}")
 
     def check(self, label: int) -> None:
         """Raise QueryError when ``label`` is not one of the labels."""

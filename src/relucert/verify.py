@@ -102,11 +102,19 @@ def certify(
     job = _Job(network, query, engine, MilpOptions(solver), limits, seed, progress)
     verdicts: list[Verdict] = []
     for case in query.cases:
-        verdicts.append(_certify_case(job, case))
+        verdicts.append(_within_memory(job, case))
         if isinstance(verdicts[-1], Violated):
             break
     verdict = combined(verdicts) if verdicts else Proved(Method.EMPTY)
     return Outcome(verdict, limits.elapsed, seed)
+
+
+def _within_memory(job: _Job, case: Case) -> Verdict:
+    """A case that does not fit the machine costs only its own answer."""
+    try:
+        return _certify_case(job, case)
+    except MemoryError:
+        return Unknown(Reason.MEMORY, f"ran out of memory after {job.limits.elapsed:.1f} s")
 
 
 def _certify_case(job: _Job, case: Case) -> Verdict:

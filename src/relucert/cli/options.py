@@ -65,7 +65,8 @@ DATA = options(
                  help="Range that perturbed inputs must stay in, such as 0 1 for pixels."),
     click.option("--points", "selection", default=None, metavar="ROWS",
                  help="Rows of the data to use, such as 0,3,5-9 (default: all)."),
-    click.option("--label-column", default=None, help="Label column of a CSV (name, or number from 1) or label array of an .npz."),
+    click.option("--label-column", default=None,
+                 help="Label column of a CSV (name, or number from 1), or array of an .npz."),
     click.option("--decision", type=click.Choice(["auto", "argmax", "sign", "nearest"]),
                  default="auto", show_default=True, help="How outputs become a label."),
 )  # fmt: skip

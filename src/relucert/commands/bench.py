@@ -12,8 +12,7 @@ from relucert.report.tables import plain_table, print_table
 __all__ = ["bench_command"]
 
 _HEADER = (
-    "family", "instances", "solved", "proved", "violated", "unsolved", "wrong", "errors",
-    "median s", "sum s",
+    "family", "all", "solved", "proved", "violated", "open", "wrong", "error", "median", "sum",
 )  # fmt: skip
 
 
@@ -54,7 +53,7 @@ def bench_command(
             rows = run_bench(instances, options, results, report)
         except KeyboardInterrupt:
             say(f"relucert: interrupted: {len(rows)} new rows done")
-    print_table(plain_table(list_path.name, _HEADER, family_rows(rows)))
+    print_table(plain_table(f"{list_path.name} (times in seconds)", _HEADER, family_rows(rows)))
     if any(row.status == "WRONG" for row in rows):
         return 1
     return 0 if len(rows) == len(instances) and all(r.status == "solved" for r in rows) else 3

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
@@ -14,12 +15,16 @@ from relucert.report.records import Item, verdict_word
 
 __all__ = ["items_table", "network_table", "plain_table", "print_table", "radius_table", "summary"]
 
+_FILE_WIDTH = 160
 _COLOURS = {"proved": "green", "violated": "red", "unknown": "yellow"}
 
 
 def print_table(table: Table, console: Console | None = None) -> None:
-    """Print to standard output; wide columns are folded, not cut."""
-    (console or Console()).print(table)
+    """Print to standard output; wide columns are folded, not cut, in a file not even folded."""
+    console = console or Console()
+    if not console.is_terminal:
+        console = Console(width=max(console.width, _FILE_WIDTH))
+    console.print(table)
 
 
 def items_table(title: str, items: Sequence[Item]) -> Table:
@@ -84,10 +89,16 @@ def network_table(network: Network) -> Table:
 
 
 def plain_table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
-    """Any rows of text; the first column to the left, the others to the right."""
-    table = Table(title=title, title_justify="left")
+    """Any rows of text; the first column to the left, the others to the right.
+
+    No lines between the columns: ten of them fit a terminal of 80 characters.
+    """
+    table = Table(
+        title=title, title_justify="left", box=SIMPLE, padding=0
+    )
     for index, heading in enumerate(header):
-        table.add_column(heading, justify="left" if index == 0 else "right")
+        first = index == 0
+        table.add_column(heading, justify="left" if first else "right", no_wrap=first)
     for row in rows:
         table.add_row(*row)
     return table

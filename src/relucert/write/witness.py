@@ -54,7 +54,7 @@ def write_witness(
 def _exact(index: int, value: Fraction) -> str:
     try:
         text = format_rational(value)
-    except ValueError:  # Python refuses to write integers of more than 4,300 digits
+    except QueryError:
         text = ""
     if not 0 < len(text) <= 4000:
         raise QueryError(f"input {index} has more than 4,000 digits and cannot be written")
