@@ -93,9 +93,7 @@ def plain_table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]
 
     No lines between the columns: ten of them fit a terminal of 80 characters.
     """
-    table = Table(
-        title=title, title_justify="left", box=SIMPLE, padding=0
-    )
+    table = Table(title=title, title_justify="left", box=SIMPLE, padding=0)
     for index, heading in enumerate(header):
         first = index == 0
         table.add_column(heading, justify="left" if first else "right", no_wrap=first)
