@@ -20,6 +20,7 @@ __all__ = ["LabelledPoints", "read_points"]
 _POINTS = ("points", "x", "X", "images")
 _LABELS = ("labels", "label", "y", "Y")
 _INT64 = np.iinfo(np.int64)
+_ALL_INTEGERS = 2.0**53
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,7 +70,11 @@ class LabelledPoints:
     @cached_property
     def exact(self) -> bool:
         """Whether ``values`` are the points themselves, none of them rounded."""
-        if isinstance(self._stored, np.ndarray) and self._stored.dtype.kind == "f":
+        stored = self._stored
+        if not isinstance(stored, np.ndarray):
+            cells = {cell for row in stored for cell in row.split(",")}
+            return all(Fraction(_nearest_floats(cell)[0]) == parse_rational(cell) for cell in cells)
+        if stored.dtype.kind == "f" or bool((np.abs(self.values) < _ALL_INTEGERS).all()):
             return True
         return all(
             tuple(map(Fraction, row.tolist())) == self.point(index)
