@@ -24,7 +24,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from comparison import TOOLS, Run, limit_of, markdown, read_runs
+from comparison import CLOCKS, TOOLS, Run, limit_of, markdown, read_runs
 
 ROOT = Path(__file__).resolve().parents[1]
 LISTS = {
@@ -108,12 +108,13 @@ def run_one(tool: str, network_path: Path, query_path: Path, seconds: float) -> 
 
         form = tool.removeprefix("omlt-")
         decide(small, easy, seconds, form)
-        start = time.perf_counter()
+        start, used = time.perf_counter(), time.process_time()
         network, query = read_network(network_path), read_query(query_path)
         left = seconds - (time.perf_counter() - start)
         answer = decide(network, query, left, form)
         return {
             "seconds": time.perf_counter() - start,
+            "cpu_seconds": time.process_time() - used,
             "verdict": answer.verdict,
             "build_seconds": round(answer.build_seconds, 4),
             "solve_seconds": round(answer.solve_seconds, 4),
@@ -121,12 +122,13 @@ def run_one(tool: str, network_path: Path, query_path: Path, seconds: float) -> 
         }
     engine = tool.removeprefix("relucert-")
     certify(small, easy, engine=engine, timeout=seconds)
-    start = time.perf_counter()
+    start, used = time.perf_counter(), time.process_time()
     network, query = read_network(network_path), read_query(query_path)
     left = seconds - (time.perf_counter() - start)
     outcome = certify(network, query, engine=engine, timeout=left, threads=1)
     return {
         "seconds": time.perf_counter() - start,
+        "cpu_seconds": time.process_time() - used,
         "verdict": verdict_word(outcome.verdict),
         "build_seconds": "",
         "solve_seconds": "",
@@ -155,7 +157,7 @@ def measured(instance: Instance, tool: str, repeat: int, seconds: float) -> Run:
         record, problem = None, "stopped from outside"
     if record is None:
         wall = time.perf_counter() - start
-        record = {"seconds": wall, "verdict": "unknown", "detail": problem}
+        record = {"seconds": wall, "cpu_seconds": wall, "verdict": "unknown", "detail": problem}
     verdict = record["verdict"]
     right = "right" if verdict == instance.expected else "WRONG"
     return Run(
@@ -166,6 +168,7 @@ def measured(instance: Instance, tool: str, repeat: int, seconds: float) -> Run:
         verdict,
         "none" if verdict == "unknown" else right,
         round(record["seconds"], 4),
+        round(record["cpu_seconds"], 4),
         record.get("build_seconds", ""),
         record.get("solve_seconds", ""),
         record["detail"],
@@ -194,8 +197,13 @@ def environment(seconds: float, repeats: int) -> list[str]:
         f"# date: {datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
         f"# machine: {_processor()}, {os.cpu_count()} cores, {platform.system()}",
         f"# python {platform.python_version()}, {versions}{_commit()}",
-        f"# limit {seconds:g} s, {repeats} repeats, one thread; times in seconds of wall clock",
+        f"# limit {seconds:g} s, {repeats} repeats, one thread, load of the machine at the start: "
+        f"{_load()}",
     ]
+
+
+def _load() -> str:
+    return f"{os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else "not known"
 
 
 def _commit() -> str:
@@ -230,6 +238,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--results", type=Path, help="write every run to this CSV file")
     parser.add_argument("--table", type=Path, help="only print the table of a results file")
+    parser.add_argument("--clock", choices=CLOCKS, default="wall", help="of the table")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--timeout", type=float, default=60.0, help="seconds for each run")
     parser.add_argument("--one", nargs=3, metavar=("TOOL", "NETWORK", "PROPERTY"))
@@ -240,7 +249,7 @@ def main() -> int:
         return 0
     if options.table:
         comments, runs = read_runs(options.table.read_text(encoding="utf-8"))
-        print("\n".join(comments), "", markdown(runs, limit_of(comments)), sep="\n")
+        print("\n".join(comments), "", markdown(runs, limit_of(comments), options.clock), sep="\n")
         return 0
     text = io.StringIO()
     text.write("\n".join(environment(options.timeout, options.repeats)) + "\n")
@@ -253,7 +262,7 @@ def main() -> int:
         print(f"{run.instance}: {run.tool} {run.verdict} {run.seconds:.2f} s", file=sys.stderr)
         if options.results:
             options.results.write_text(text.getvalue(), encoding="utf-8")
-    print(markdown(runs, options.timeout))
+    print(markdown(runs, options.timeout, options.clock))
     return 1 if any(run.answer == "WRONG" for run in runs) else 0
 
 

@@ -5,18 +5,21 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import median
 
 REFERENCES = ("omlt-feasibility", "omlt-margin")
 OWN = ("relucert-milp", "relucert-auto")
 TOOLS = REFERENCES + OWN
+CLOCKS = ("wall", "cpu")
+_NUMBERS = {"repeat": int, "seconds": float, "cpu_seconds": float}
 
 
 @dataclass(frozen=True)
 class Run:
     """One row of the results; seconds: total, of which building and inside HiGHS (OMLT only).
 
+    cpu_seconds: of the process, all its threads, in the same interval.
     answer: "right", "WRONG" or "none".
     """
 
@@ -27,6 +30,7 @@ class Run:
     verdict: str
     answer: str
     seconds: float
+    cpu_seconds: float
     build_seconds: float | str
     solve_seconds: float | str
     detail: str
@@ -38,7 +42,7 @@ def read_runs(text: str) -> tuple[list[str], list[Run]]:
     comments = [line for line in lines if line.startswith("#")]
     rows = csv.DictReader(line for line in lines if not line.startswith("#"))
     runs = [
-        Run(**(row | {"repeat": int(row["repeat"]), "seconds": float(row["seconds"])}))  # type: ignore[arg-type]
+        Run(**(row | {key: kind(row[key]) for key, kind in _NUMBERS.items()}))  # type: ignore[arg-type]
         for row in rows
     ]
     return comments, runs
@@ -52,8 +56,15 @@ def limit_of(comments: Sequence[str]) -> float:
     return float(found[1])
 
 
-def markdown(runs: Sequence[Run], seconds: float) -> str:
-    """A table of medians, and how many times OMLT's each of relucert's fits into."""
+def markdown(runs: Sequence[Run], seconds: float, clock: str = "wall") -> str:
+    """A table of medians, and how many times OMLT's each of relucert's fits into.
+
+    clock: "wall", or "cpu" for a machine that had other work; then a missing answer counts as the
+    time that was used on it, not as the limit.
+    """
+    limit = seconds if clock == "wall" else None
+    if clock == "cpu":
+        runs = [replace(run, seconds=run.cpu_seconds) for run in runs]
     lines = [
         "| instance | expected | OMLT feasibility (HiGHS) | OMLT margin (HiGHS) | relucert `milp` "
         "| ratio | relucert `auto` | ratio |",
@@ -67,7 +78,7 @@ def markdown(runs: Sequence[Run], seconds: float) -> str:
         cells = [name, own[REFERENCES[0]][0].expected]
         cells += [f"{_cell(own[tool])} ({_inside(own[tool])})" for tool in REFERENCES]
         for tool in OWN:
-            ratio, mark = _ratio([own[t] for t in REFERENCES], own[tool], seconds)
+            ratio, mark = _ratio([own[t] for t in REFERENCES], own[tool], limit)
             ratios[tool].append(ratio)
             cells += [_cell(own[tool]), mark + (f"{ratio:.0f}" if ratio >= 10 else f"{ratio:.1f}")]
         lines.append("| " + " | ".join(cells) + " |")
@@ -83,25 +94,27 @@ def markdown(runs: Sequence[Run], seconds: float) -> str:
 
 
 def _ratio(
-    references: Sequence[Sequence[Run]], own: Sequence[Run], seconds: float
+    references: Sequence[Sequence[Run]], own: Sequence[Run], limit: float | None
 ) -> tuple[float, str]:
     """The quicker OMLT median over relucert's; a missing or wrong answer counts as the limit.
 
     Marks: ">" where OMLT, "<" where relucert, "=" where neither had the answer every time.
     """
-    reference = min(_time(runs, seconds) for runs in references)
+    reference = min(_time(runs, limit) for runs in references)
     missing = (all(map(_missing, references)), _missing(own))
     if all(missing):
         return 1.0, "="
-    return reference / _time(own, seconds), ">" if missing[0] else "<" if missing[1] else ""
+    return reference / _time(own, limit), ">" if missing[0] else "<" if missing[1] else ""
 
 
 def _missing(runs: Sequence[Run]) -> bool:
     return any(run.answer != "right" for run in runs)
 
 
-def _time(runs: Sequence[Run], seconds: float) -> float:
-    return seconds if _missing(runs) else median(run.seconds for run in runs)
+def _time(runs: Sequence[Run], limit: float | None) -> float:
+    if limit is not None and _missing(runs):
+        return limit
+    return median(run.seconds for run in runs)
 
 
 def _inside(runs: Sequence[Run]) -> str:

@@ -24,13 +24,15 @@ def comparison():
 
 def runs(comparison, tool, *times, answer="right"):
     return [
-        comparison.Run("net", "proved", tool, i, "proved", answer, seconds, 0.1, seconds, "")
+        comparison.Run(
+            "net", "proved", tool, i, "proved", answer, seconds, seconds / 2, 0.1, 0.2, ""
+        )
         for i, seconds in enumerate(times)
     ]
 
 
-def table(comparison, *groups):
-    return comparison.markdown([run for group in groups for run in group], 60.0)
+def table(comparison, *groups, clock="wall"):
+    return comparison.markdown([run for group in groups for run in group], 60.0, clock)
 
 
 def last_cells(text):
@@ -65,6 +67,18 @@ def test_missing_and_wrong_answers_cost_the_limit(comparison, omlt, own, ratio):
     )
     assert last_cells(text)[5] == ratio
     assert f"wrong answers: {int(own == 'WRONG')} of 4" in text
+
+
+def test_cpu_time_of_a_missing_answer_is_what_was_used(comparison):
+    text = table(
+        comparison,
+        runs(comparison, "omlt-feasibility", 40.0, answer="none"),
+        runs(comparison, "omlt-margin", 50.0, answer="none"),
+        runs(comparison, "relucert-milp", 2.0),
+        runs(comparison, "relucert-auto", 4.0),
+        clock="cpu",
+    )
+    assert last_cells(text)[-4:] == ["1.00", ">20", "2.00", ">10"]
 
 
 def test_committed_results_read_back(comparison):
