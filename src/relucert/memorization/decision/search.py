@@ -17,7 +17,6 @@ from typing import TypeAlias
 import numpy as np
 import scipy.sparse as sp
 
-from relucert.memorization.decision.alone_lp import Separated
 from relucert.memorization.decision.answers import Unknown, Yes
 from relucert.memorization.decision.balls import SparsePoint
 from relucert.memorization.decision.conflicts import Conflict, TiedConflict, tied_system
@@ -129,7 +128,7 @@ class _Search:
             beyond: set[int] = set()
             if self.kind == "bevel" and j < 2:
                 beyond = own | (colours[2] & proposal[4 + j])
-            for conflict in self.side.disjoint_conflicts(own, beyond):
+            for conflict in self.side.disjoint_conflicts(own, beyond, j):
                 self._learn(conflict)
                 found = True
         return found
@@ -182,10 +181,10 @@ class _Search:
         for own in colours:
             members = sorted(p for p in own if not whole or p < len(side.centres))
             if members:
-                answer = side.alone(members)
-                if not isinstance(answer, Separated):
+                widest = side.widest(members)
+                if widest is None:
                     return None
-                weights.append(answer.weights)
+                weights.append(widest)
             else:
                 weights.append(np.zeros(side.balls.dimension))
             points.append([side.points[p][1] for p in members])

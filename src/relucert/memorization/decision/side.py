@@ -13,11 +13,16 @@ import numpy as np
 import scipy.sparse as sp
 
 from relucert.limits import Limits
-from relucert.memorization.decision.alone_lp import AloneLp, Blocked, Separated
+from relucert.memorization.decision.alone_lp import AloneLp, Blocked
 from relucert.memorization.decision.balls import Balls, SparsePoint
 from relucert.memorization.decision.conflicts import AloneConflict, alone_system
 
 __all__ = ["Doubt", "Side"]
+
+
+_DELETION = -1
+_SMALL = 4
+"""Conflicts of so few points are hardly ever made smaller by leaving one out."""
 
 
 class Doubt(Exception):
@@ -38,44 +43,63 @@ class Side:
         self.reference = _central(self.inside, self.inside_matrix, self.outside_matrix)
         self.conflicts: list[AloneConflict] = []
         self.solved = 0
-        self._alone: AloneLp | None = None
+        self._alone: dict[Fraction, AloneLp] = {}
 
     def add_points(self, found: list[tuple[int, SparsePoint]]) -> None:
         """More points of the balls outside, as (ball, point)."""
         self.points += found
         rows = [sp.csr_array(self.balls.coordinates.of(point)[None, :]) for _, point in found]
         self.outside_matrix = sp.csr_array(sp.vstack([self.outside_matrix, *rows]))
-        self._alone = None
+        self._alone.clear()
 
-    def alone(self, excluded: Collection[int], beyond: Collection[int] = ()) -> Separated | Blocked:
-        """Ask the linear programme of one half-space."""
+    def widest(self, excluded: Collection[int]) -> np.ndarray | None:
+        """The weights of the half-space of widest margin that excludes these points, if any."""
         self.solved += 1
-        if self._alone is None:
-            coordinates = self.balls.coordinates
-            reference = coordinates.of(self.balls.points[self.reference])
-            self._alone = AloneLp(
-                self.inside_matrix, self.outside_matrix, reference, coordinates.radius
-            )
-        return self._alone.solve(excluded, beyond, self.limits)
+        return self._programme(self.balls.budget).widest(excluded, self.limits)
 
     def disjoint_conflicts(
-        self, excluded: Collection[int], beyond: Collection[int] = ()
+        self, excluded: Collection[int], beyond: Collection[int] = (), slot: int = 0
     ) -> Iterator[AloneConflict]:
-        """Minimal conflicts without common points, until the rest can be excluded."""
-        left, aside = set(excluded), set(beyond)
-        while left:
-            answer = self.alone(sorted(left), sorted(aside))
-            if isinstance(answer, Separated):
-                return
-            conflict = self._exact(self._minimal(answer, bool(beyond)))
-            if not conflict.beyond:
-                self.conflicts.append(conflict)
-            yield conflict
-            used = {*conflict.excluded, *conflict.beyond}
-            left -= used
-            aside -= used
+        """Minimal conflicts without common points, until the rest can be excluded.
 
-    def _minimal(self, blocked: Blocked, weaken: bool) -> Blocked:
+        Conflicts of the balls' centres come first: their multipliers are simpler.
+        slot: the half-space asked about, so that its programme starts from the last answer.
+        """
+        left, aside = set(excluded), set(beyond)
+        for radius in dict.fromkeys((Fraction(0), self.balls.budget)):
+            while left:
+                blocked = self._blocked(left, aside, radius, slot)
+                if blocked is None:
+                    break
+                if beyond or len(blocked.excluded) > _SMALL:
+                    blocked = self._minimal(blocked, radius, bool(beyond))
+                conflict = self._exact(blocked, radius)
+                if not conflict.beyond:
+                    self.conflicts.append(conflict)
+                yield conflict
+                used = {*conflict.excluded, *conflict.beyond}
+                left -= used
+                aside -= used
+
+    def _programme(self, radius: Fraction) -> AloneLp:
+        if radius not in self._alone:
+            coordinates = self.balls.coordinates
+            self._alone[radius] = AloneLp(
+                self.inside_matrix,
+                self.outside_matrix,
+                coordinates.of(self.balls.points[self.reference]),
+                coordinates.radius if radius else 0.0,
+            )
+        return self._alone[radius]
+
+    def _blocked(
+        self, excluded: set[int], beyond: set[int], radius: Fraction, slot: int
+    ) -> Blocked | None:
+        self.solved += 1
+        programme = self._programme(radius)
+        return programme.conflict(sorted(excluded), sorted(beyond), slot, self.limits)
+
+    def _minimal(self, blocked: Blocked, radius: Fraction, weaken: bool) -> Blocked:
         """Leave out one atom after the other; ``weaken``: c_j to g_j where that is enough."""
         for kind in ("excluded", "beyond"):
             for index in sorted(getattr(blocked, kind)):
@@ -85,14 +109,11 @@ class Side:
                 if weaken and kind == "excluded":
                     beyond |= excluded
                 (excluded if kind == "excluded" else beyond).discard(index)
-                if not excluded:
-                    continue
-                answer = self.alone(sorted(excluded), sorted(beyond))
-                if isinstance(answer, Blocked):
-                    blocked = answer
+                if excluded:
+                    blocked = self._blocked(excluded, beyond, radius, _DELETION) or blocked
         return blocked
 
-    def _exact(self, blocked: Blocked) -> AloneConflict:
+    def _exact(self, blocked: Blocked, radius: Fraction) -> AloneConflict:
         points = self.balls.points
         inside = {self.inside[row]: value for row, value in blocked.inside.items()}
         system = alone_system(
@@ -100,7 +121,7 @@ class Side:
             [(index, self.points[index][1]) for index in blocked.excluded],
             [(index, self.points[index][1]) for index in blocked.beyond],
             points[self.reference],
-            self.balls.budget,
+            radius,
         )
         hint = {("inside", index): value for index, value in inside.items()}
         hint |= {("excluded", index): value for index, value in blocked.excluded.items()}
