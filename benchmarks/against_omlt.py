@@ -175,16 +175,20 @@ def measured(instance: Instance, tool: str, repeat: int, seconds: float) -> Run:
     )
 
 
-def all_runs(instances: Sequence[Instance], repeats: int, seconds: float) -> Iterator[Run]:
+def all_runs(
+    instances: Sequence[Instance], repeats: int, seconds: float, done: Sequence[Run]
+) -> Iterator[Run]:
     """Tool after tool on the same instance, again and again: drifts of the machine hit all.
 
-    The order of the tools is turned by one from repeat to repeat.
+    The order of the tools is turned by one from repeat to repeat. Runs in ``done`` are left out.
     """
+    known = {(run.instance, run.tool, run.repeat) for run in done}
     for instance in instances:
         for repeat in range(repeats):
             turn = repeat % len(TOOLS)
             for tool in TOOLS[turn:] + TOOLS[:turn]:
-                yield measured(instance, tool, repeat + 1, seconds)
+                if (instance.name, tool, repeat + 1) not in known:
+                    yield measured(instance, tool, repeat + 1, seconds)
 
 
 # Results
@@ -251,12 +255,16 @@ def main() -> int:
         comments, runs = read_runs(options.table.read_text(encoding="utf-8"))
         print("\n".join(comments), "", markdown(runs, limit_of(comments), options.clock), sep="\n")
         return 0
-    text = io.StringIO()
-    text.write("\n".join(environment(options.timeout, options.repeats)) + "\n")
+    text, runs = io.StringIO(), []
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(field.name for field in fields(Run))
-    runs = []
-    for run in all_runs(chosen_instances(), options.repeats, options.timeout):
+    if options.results and options.results.exists():
+        old = options.results.read_text(encoding="utf-8")
+        text.write(old)
+        runs = read_runs(old)[1]
+    text.write("\n".join(environment(options.timeout, options.repeats)) + "\n")
+    if not runs:
+        writer.writerow(field.name for field in fields(Run))
+    for run in all_runs(chosen_instances(), options.repeats, options.timeout, tuple(runs)):
         runs.append(run)
         writer.writerow(astuple(run))
         print(f"{run.instance}: {run.tool} {run.verdict} {run.seconds:.2f} s", file=sys.stderr)
