@@ -95,9 +95,7 @@ class AloneLp:
             return None
         return np.asarray(-(answer.duals[:n] + answer.duals[n : 2 * n]))
 
-    def _margin(
-        self, excluded: Collection[int], beyond: Collection[int], limits: Limits
-    ) -> Answer:
+    def _margin(self, excluded: Collection[int], beyond: Collection[int], limits: Limits) -> Answer:
         model = _margin_model(self._model, self._dimension, self._radius)
         solver = LpSolver(model)
         upper = self._upper(excluded, beyond)

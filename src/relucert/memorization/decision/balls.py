@@ -11,16 +11,17 @@ from typing import TypeAlias
 import numpy as np
 import scipy.sparse as sp
 
-from relucert.errors import QueryError
-from relucert.exact import format_rational, nearest_float
+from relucert.exact import nearest_float
+from relucert.memorization.labels import LabelMap, label_map
+from relucert.memorization.separation import check_budget, separation_bound
+from relucert.query import Decision
 from relucert.read.points import LabelledPoints
 
-__all__ = ["Balls", "Coordinates", "SparsePoint", "closest_pair", "labelled_balls", "sparse_dot"]
+__all__ = ["Balls", "Coordinates", "SparsePoint", "labelled_balls", "sign_or_nearest", "sparse_dot"]
 
 SparsePoint: TypeAlias = tuple[tuple[int, Fraction], ...]
 """The non-zero coordinates of a point as (index, value), by increasing index."""
 
-_BLOCK = 1 << 22
 _DENSE = 0.5
 
 
@@ -53,15 +54,14 @@ class Coordinates:
 class Balls:
     """Closed l_inf balls of radius ``budget`` around exact points, with labels.
 
-    labels: -1 and +1 when there are at most two of them, else 1..L. label_map: pairs (label in
-    the data, label here), by increasing label.
+    labels: -1 and +1 when there are at most two of them, else 1..L, by ``label_map``.
     """
 
     dimension: int
     points: tuple[SparsePoint, ...]
     labels: tuple[int, ...]
     budget: Fraction
-    label_map: tuple[tuple[int, int], ...]
+    label_map: LabelMap
     name: str = "data"
 
     def __len__(self) -> int:
@@ -106,74 +106,24 @@ def labelled_balls(data: LabelledPoints, budget: Fraction) -> Balls:
 
     Two labels become -1 and +1 (the smaller is -1; a single label keeps its sign), more become
     1..L in increasing order. Raises QueryError for a negative budget, and for a budget at which
-    balls with different labels meet, naming lambda and the closest pair.
+    balls with different labels meet, naming the separation bound and the closest pair.
     """
-    if budget < 0:
-        raise QueryError(f"the budget {format_rational(budget)} is negative")
-    label_map = _label_map(sorted(set(data.labels.tolist())))
-    here = dict(label_map)
+    check_budget(data, separation_bound(data), budget)
+    targets = sign_or_nearest(data)
     points = tuple(
         tuple((index, value) for index, value in enumerate(data.point(row)) if value)
         for row in range(len(data))
     )
-    labels = tuple(here[label] for label in data.labels.tolist())
-    balls = Balls(data.input_size, points, labels, Fraction(budget), label_map, data.name)
-    pair = closest_pair(balls)
-    if pair is not None:
-        _check_budget(balls, *pair)
-    return balls
+    own = tuple(targets.targets[label] for label in data.labels.tolist())
+    return Balls(data.input_size, points, own, Fraction(budget), targets, data.name)
 
 
-def _label_map(labels: list[int]) -> tuple[tuple[int, int], ...]:
+def sign_or_nearest(data: LabelledPoints) -> LabelMap:
+    """At most two labels are told apart by sign, more by the nearest of 1..L."""
+    labels = sorted(set(data.labels.tolist()))
     if len(labels) == 1:
-        return ((labels[0], 1 if labels[0] > 0 else -1),)
-    if len(labels) == 2:
-        return ((labels[0], -1), (labels[1], 1))
-    return tuple((label, place) for place, label in enumerate(labels, start=1))
-
-
-def _check_budget(balls: Balls, distance: Fraction, i: int, j: int) -> None:
-    if distance == 0:
-        raise QueryError(
-            f"{balls.name}: rows {i} and {j} (from 0) are the same point with different labels: "
-            "no function memorizes both; remove one"
-        )
-    if 2 * balls.budget >= distance:
-        raise QueryError(
-            f"{balls.name}: the budget {format_rational(balls.budget)} is not below lambda / 2 = "
-            f"{format_rational(distance / 2)}: lambda = {format_rational(distance)} is the "
-            f"distance of rows {i} and {j} (from 0), whose labels differ and whose balls meet"
-        )
-
-
-def closest_pair(balls: Balls) -> tuple[Fraction, int, int] | None:
-    """The separation bound lambda and two rows that attain it; None with one label only.
-
-    Distances are found in float64 and the nearly smallest ones compared exactly.
-    """
-    labels = np.array(balls.labels)
-    matrix = balls.coordinates.matrix.toarray()
-    slack = 16 * np.finfo(float).eps * max(1.0, float(np.abs(matrix).max(initial=0.0)))
-    best, pairs = np.inf, []
-    rows_at_once = max(1, _BLOCK // max(1, matrix.size))
-    for start in range(0, len(balls), rows_at_once):
-        rows = np.arange(start, min(start + rows_at_once, len(balls)))
-        distances = np.abs(matrix[rows, None, :] - matrix[None, :, :]).max(axis=2)
-        distances[labels[rows, None] == labels[None, :]] = np.inf
-        best = min(best, float(distances.min()))
-        near = np.argwhere(distances <= best + slack)
-        pairs += [(float(distances[a, b]), int(rows[a]), int(b)) for a, b in near]
-    near_pairs = {(min(i, j), max(i, j)) for d, i, j in pairs if d <= best + slack < np.inf}
-    if not near_pairs:
-        return None
-    return min((_distance(balls.points[i], balls.points[j]), i, j) for i, j in near_pairs)
-
-
-def _distance(first: SparsePoint, second: SparsePoint) -> Fraction:
-    difference = dict(first)
-    for index, value in second:
-        difference[index] = difference.get(index, Fraction(0)) - value
-    return max(map(abs, difference.values()), default=Fraction(0))
+        return LabelMap({labels[0]: 1 if labels[0] > 0 else -1}, Decision("sign", 2))
+    return label_map(data, "sign" if len(labels) == 2 else "nearest")
 
 
 def _power_of_two_near(value: Fraction) -> Fraction:

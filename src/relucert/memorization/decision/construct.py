@@ -93,16 +93,13 @@ def wedge_network(first: Affine, second: Affine, label: int, dimension: int) -> 
     return Network.dense([hidden, outer], [biases, np.array([-float(label)])], "memorizer")
 
 
-def half_space_network(h: Affine, label: int, dimension: int, width: int) -> Network:
-    """``label * F`` with F = -1 + relu(h + 1): the sign of h wherever h > -1 or h < 0."""
-    hidden = np.zeros((width, dimension))
+def half_space_network(h: Affine, label: int, dimension: int) -> Network:
+    """``label * F`` with F = -1 + relu(h + 1): F has the sign of h."""
+    hidden = np.zeros((1, dimension))
     for index, value in h.weights.items():
         hidden[0, index] = float(value)
-    biases = np.zeros(width)
-    biases[0] = float(h.bias + 1)
-    outer = np.zeros((1, width))
-    outer[0, 0] = float(label)
-    return Network.dense([hidden, outer], [biases, np.array([-float(label)])], "memorizer")
+    outer, constant = np.array([[float(label)]]), np.array([-float(label)])
+    return Network.dense([hidden, outer], [np.array([float(h.bias + 1)]), constant], "memorizer")
 
 
 def bevel_network(

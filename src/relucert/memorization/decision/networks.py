@@ -88,7 +88,9 @@ class BallRange:
             tops.append(min(self._lines(piece, base, values)))
         return max(tops)
 
-    def _lines(self, piece: _Piece, base: Fraction, values: Sequence[Fraction]) -> Iterator:
+    def _lines(
+        self, piece: _Piece, base: Fraction, values: Sequence[Fraction]
+    ) -> Iterator[Fraction]:
         for line in piece.lines(self._plus):
             start = base - sum((values[k] for k in line.fixed), _ZERO)
             slope = -values[line.moving] if line.moving is not None else _ZERO
@@ -172,7 +174,7 @@ def _form(network: Network) -> tuple[Fraction, list[tuple[Fraction, Weights, Fra
     if not hidden.relu.all() or last.relu.any():
         raise QueryError(f"{network.name} is not one hidden layer of ReLUs and an affine output")
     outer = sp.csr_array(last.weight).toarray()[0]
-    terms = []
+    terms: list[tuple[Fraction, Weights, Fraction]] = []
     for row, bias, a in zip(
         _rows(hidden.weight), hidden.bias.tolist(), outer.tolist(), strict=True
     ):
@@ -186,7 +188,7 @@ def _form(network: Network) -> tuple[Fraction, list[tuple[Fraction, Weights, Fra
 
 def _rows(matrix: np.ndarray | sp.csr_array) -> list[Weights]:
     rows = sp.csr_array(matrix)
-    found = []
+    found: list[Weights] = []
     for index in range(rows.shape[0]):
         part = slice(rows.indptr[index], rows.indptr[index + 1])
         entries = zip(rows.indices[part].tolist(), rows.data[part].tolist(), strict=True)

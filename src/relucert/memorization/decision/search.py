@@ -31,7 +31,7 @@ from relucert.memorization.decision.construct import (
 )
 from relucert.memorization.decision.networks import Failure, smallest_margin
 from relucert.memorization.decision.shape_sat import ShapeSat
-from relucert.memorization.decision.side import Doubt, Side
+from relucert.memorization.decision.side import DoubtError, Side
 from relucert.memorization.decision.tied_lp import Bevel, TiedBlocked, TiedLp
 from relucert.network import Network
 from relucert.verdict import Reason
@@ -66,7 +66,7 @@ def search_shape(
     sat = ShapeSat(kind, len(side.points))
     try:
         return _Search(side, kind, sat, progress).run()
-    except Doubt:
+    except DoubtError:
         return Unknown(Reason.NUMERICS, f"{kind}: a conflict could not be confirmed exactly")
     finally:
         sat.close()
@@ -91,10 +91,10 @@ class _Search:
             if limits.out_of_memory:
                 return Unknown(Reason.MEMORY, self.name)
             proposal = self.sat.propose(limits)
-            if proposal is False:
-                return Unknown(Reason.TIME, self.name)
-            if proposal is None or proposal is True:
+            if proposal is None:
                 return self._refutation()
+            if not proposal:
+                return Unknown(Reason.TIME, self.name)
             self._report()
             if self._refuted(proposal):
                 continue
@@ -241,12 +241,14 @@ class _Search:
         if isinstance(blocked, Bevel):
             return False
         kept = [set(members) for members in blocked.excluded]
-        for j, index in [(j, index) for j in range(3) for index in sorted(kept[j])]:
-            if index in kept[j]:
-                answer = self._together([members - {index} if i == j else members
-                                         for i, members in enumerate(kept)])  # fmt: skip
-                if isinstance(answer, TiedBlocked):
-                    blocked, kept = answer, [set(members) for members in answer.excluded]
+        candidates = [(j, index) for j, members in enumerate(kept) for index in sorted(members)]
+        for j, index in candidates:
+            if index not in kept[j]:
+                continue
+            fewer = [members - {index} if i == j else members for i, members in enumerate(kept)]
+            answer = self._together(fewer)
+            if isinstance(answer, TiedBlocked):
+                blocked, kept = answer, [set(members) for members in answer.excluded]
         self._learn(self._exact(blocked))
         return True
 
@@ -264,7 +266,7 @@ class _Search:
             hint |= {(f"excluded{j + 1}", i): v for i, v in blocked.excluded[j].items()}
         exact = system.exact_solution(hint)
         if exact is None:
-            raise Doubt
+            raise DoubtError
         parts = {
             kind: {key[1]: value for key, value in exact.items() if key[0] == kind and value}
             for kind in [f"{side}{j}" for side in ("inside", "excluded") for j in (1, 2, 3)]

@@ -81,15 +81,18 @@ class ShapeSat:
                 ]
             )
 
-    def propose(self, limits: Limits) -> list[set[int]] | None | bool:
-        """The points of every atom (list by atom, from 1), None when impossible, False for time."""
+    def propose(self, limits: Limits) -> list[set[int]] | None:
+        """The points of every atom (by number, from 1); None when there are none that fit.
+
+        Empty when the time is up.
+        """
         while True:
             self._solver.conf_budget(_CONFLICTS_AT_ONCE)
             answer = self._solver.solve_limited()
             if answer is not None:
                 break
             if limits.out_of_time:
-                return False
+                return []
         if not answer:
             return None
         true = {literal for literal in self._solver.get_model() if literal > 0}

@@ -17,7 +17,7 @@ from relucert.memorization.decision.alone_lp import AloneLp, Blocked
 from relucert.memorization.decision.balls import Balls, SparsePoint
 from relucert.memorization.decision.conflicts import AloneConflict, alone_system
 
-__all__ = ["Doubt", "Side"]
+__all__ = ["DoubtError", "Side"]
 
 
 _DELETION = -1
@@ -25,7 +25,7 @@ _SMALL = 4
 """Conflicts of so few points are hardly ever made smaller by leaving one out."""
 
 
-class Doubt(Exception):
+class DoubtError(Exception):
     """Rounding hides whether there is a conflict: the search cannot go on."""
 
 
@@ -128,7 +128,7 @@ class Side:
         hint |= {("beyond", index): value for index, value in blocked.beyond.items()}
         exact = system.exact_solution(hint)
         if exact is None:
-            raise Doubt
+            raise DoubtError
         return AloneConflict(*(_part(exact, kind) for kind in ("inside", "excluded", "beyond")))
 
 

@@ -7,6 +7,7 @@ delta. An item outside is a point, or a whole ball, which then carries its radiu
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
@@ -75,7 +76,7 @@ class TiedLp:
         if answer.objective > TOUCHING:
             return self._bevel(answer.duals, answer.objective)
         starts = np.cumsum([0, *[self._m] * 3, *[self._items] * 3])
-        parts = [answer.x[start:end] for start, end in zip(starts, starts[1:], strict=False)]
+        parts = [answer.x[start:end] for start, end in itertools.pairwise(starts)]
         used = [
             {int(index): float(part[index]) for index in np.flatnonzero(part > _USED)}
             for part in parts
