@@ -130,6 +130,8 @@ def run_bench(
     known = {row.network + "\n" + row.query: row for row in _resume(results)}
     done = [row for row in known.values() if (row.network, row.query) in wanted]
     todo = [item for item in instances if "\n".join(item.key) not in known]
+    # Children inherit it, and read it before their first matrix product.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
     pool = ThreadPoolExecutor(max(1, options.jobs))
     running: dict[int, multiprocessing.process.BaseProcess] = {}
     futures = [pool.submit(_measured, item, options, running) for item in todo]
@@ -192,7 +194,6 @@ def _measured(
 
 def _child(item: Instance, options: BenchOptions, sender: Connection) -> None:
     """Read, certify, send the answer; the clock includes reading the files."""
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
     started = time.monotonic()
     try:
         network = read_network(item.folder / item.network)

@@ -22,6 +22,7 @@ from relucert.query import Case, Polyhedron, Query
 from relucert.search.attack import Attack, attack_case
 from relucert.search.enumerate import enumerate_case
 from relucert.search.input_split import MAX_FREE_INPUTS, free_inputs, split_inputs
+from relucert.search.relu_split import split_relus
 from relucert.verdict import Method, Proved, Reason, Unknown, Verdict, Violated, combined
 
 __all__ = ["ENGINES", "Outcome", "certify"]
@@ -31,6 +32,7 @@ _FIRST_ATTACK_SECONDS = 0.4
 _SECOND_ATTACK_SECONDS = 4.0
 _ATTACK_SHARE = 0.1
 _SPLIT_SHARE = 0.7
+_SHALLOW_SHARE = 0.15  # of one hidden layer the MILP is often the quicker judge
 _SPLIT_SECONDS = 300.0
 _TIGHTEN_SHARE = 0.1
 _ENUMERATION_SECONDS = 30.0
@@ -131,7 +133,12 @@ def _certify_case(job: _Job, case: Case) -> Verdict:
     if job.engine == "bounds":
         return Unknown(Reason.ENGINE, f"{len(case.unsafe)} unsafe sets left open by linear bounds")
     found = _attacked(job, case, _FIRST_ATTACK_SECONDS, job.seed)
-    return found or _split(job, case) or _solved(job, case, box, chain)
+    return (
+        found
+        or _split(job, case)
+        or _split_relus(job, case, chain)
+        or _solved(job, case, box, chain)
+    )
 
 
 def _attacked(job: _Job, case: Case, most: float, seed: int) -> Violated | None:
@@ -147,6 +154,18 @@ def _split(job: _Job, case: Case) -> Verdict | None:
     job.say("halving the input box")
     limits = job.limits.within(min(_SPLIT_SECONDS, _SPLIT_SHARE * job.limits.remaining))
     verdict = split_inputs(job.network, job.query, case, limits, job.progress)
+    return None if isinstance(verdict, Unknown) else verdict
+
+
+def _split_relus(job: _Job, case: Case, chain: list[Relaxation]) -> Verdict | None:
+    """A verdict by fixing signs of ReLUs, where many inputs vary and it works in time."""
+    if job.engine != "auto" or free_inputs(case) <= MAX_FREE_INPUTS:
+        return None
+    job.say("fixing the signs of ReLUs")
+    shallow = sum(bool(layer.relu.any()) for layer in job.network.layers) <= 1
+    share = _SHALLOW_SHARE if shallow else _SPLIT_SHARE
+    limits = job.limits.within(min(_SPLIT_SECONDS, share * job.limits.remaining))
+    verdict = split_relus(job.network, job.query, case, chain, limits, job.progress)
     return None if isinstance(verdict, Unknown) else verdict
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Protocol
 
 import numpy as np
 import scipy.sparse as sp
@@ -21,6 +22,7 @@ from relucert.bounds.rounding import SAFETY, UNDERFLOW, UNIT, gamma, round_up
 from relucert.network import Layer, Matrix, Network
 
 __all__ = [
+    "Lines",
     "Relaxation",
     "Substitution",
     "bound_network",
@@ -33,6 +35,7 @@ __all__ = [
 
 _ROWS_AT_ONCE = 512
 _FEW_INPUTS = 64
+_FEW_COLUMNS = 0.7
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,10 +107,29 @@ class Relaxation:
 
     @cached_property
     def relu_loss(self) -> np.ndarray:
-        """Rounding made by the relaxation, for a coefficient of one on each coordinate."""
-        terms = len(self.pre.lower)
-        loss = gamma(4) * self.chord_slope * self.pre.magnitude
-        return np.where(self.unstable, loss + gamma(terms) * self.chord_offset, 0.0)
+        """Rounding made by the relaxation, for a coefficient of one on each coordinate.
+
+        Valid for any lines with slopes in [0, 1] and offsets up to ``-lower``, such as those of
+        a part of the box on which the bounds are tighter.
+        """
+        loss = gamma(4 + len(self.pre.lower)) * self.pre.magnitude
+        return np.where(self.unstable, 2.0 * loss, 0.0)
+
+
+class Lines(Protocol):
+    """What bounds a layer's ReLUs: slopes in [0, 1] and offsets, (outputs,) or (rows, outputs)."""
+
+    @property
+    def lower_slope(self) -> np.ndarray:
+        """``relu(z) >= lower_slope * z``."""
+
+    @property
+    def chord_slope(self) -> np.ndarray:
+        """``relu(z) <= chord_slope * z + chord_offset``."""
+
+    @property
+    def chord_offset(self) -> np.ndarray:
+        """Zero where the ReLU is stable."""
 
 
 @dataclass(eq=False)
@@ -122,16 +144,25 @@ class Substitution:
     def __post_init__(self) -> None:
         self.size = np.abs(self.constant)
 
-    def through_relu(self, relaxation: Relaxation) -> None:
-        """From after a layer's ReLU to before it."""
+    def through_relu(self, relaxation: Relaxation, lines: Lines | None = None) -> None:
+        """From after a layer's ReLU to before it; ``lines`` other than the relaxation's own."""
+        lines = relaxation if lines is None else lines
         negative = np.minimum(self.rows, 0.0)
         self.lost += np.abs(self.rows) @ relaxation.relu_loss
         self.lost += UNDERFLOW * (1.0 + float(relaxation.pre.magnitude.sum()))
-        shift = negative @ relaxation.chord_offset
+        if lines.chord_offset.ndim == 1:
+            shift = negative @ lines.chord_offset
+        else:
+            shift = np.einsum("ij,ij->i", negative, lines.chord_offset)
         self.constant = self.constant + shift
         self.size += np.abs(shift)
         positive = np.maximum(self.rows, 0.0)
-        self.rows = positive * relaxation.lower_slope + negative * relaxation.chord_slope
+        self.rows = positive * lines.lower_slope + negative * lines.chord_slope
+
+    def less(self, amounts: np.ndarray, relaxation: Relaxation) -> None:
+        """Take ``amounts @ z`` (rows, outputs) off, where it is known to be at least zero."""
+        self.rows = self.rows - amounts
+        self.lost += 2 * UNIT * (np.abs(self.rows) @ relaxation.pre.magnitude)
 
     def through_affine(self, relaxation: Relaxation) -> None:
         """From a layer's pre-activations to its inputs."""
@@ -147,6 +178,10 @@ class Substitution:
         self.size += np.abs(shift)
         if sp.issparse(layer.weight):
             self.rows = np.ascontiguousarray((relaxation.transposed @ self.rows.T).T)
+            return
+        used = np.flatnonzero(self.rows.any(axis=0))
+        if len(used) < _FEW_COLUMNS * layer.output_size:
+            self.rows = self.rows[:, used] @ layer.weight[used]
         else:
             self.rows = self.rows @ layer.weight
 

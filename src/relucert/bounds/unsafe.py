@@ -20,8 +20,10 @@ __all__ = [
     "best_bound",
     "distance",
     "float_rows",
+    "mixture",
     "open_parts",
     "row_bounds",
+    "shifted",
 ]
 
 
@@ -67,10 +69,10 @@ def row_bounds(chain: list[Relaxation], box: Intervals, rows: FloatRows) -> np.n
         return np.zeros(0)
     with np.errstate(all="ignore"):
         bounds = substituted(chain, rows.coefficients).minimum_over(box, len(chain))
-        return _shifted(bounds, chain, rows)
+        return shifted(bounds, chain, rows)
 
 
-def _shifted(values: np.ndarray, chain: list[Relaxation], rows: FloatRows) -> np.ndarray:
+def shifted(values: np.ndarray, chain: list[Relaxation], rows: FloatRows) -> np.ndarray:
     """``values - limits``, less what the rounded coefficients may hide; rounded downward."""
     outputs = rectified(chain[-1].pre, chain[-1].layer.relu)
     lost = np.where(rows.error > 0, rows.error * outputs.magnitude, 0.0).sum(axis=1) * SAFETY
@@ -98,10 +100,10 @@ def distance(chain: list[Relaxation], box: Intervals, rows: FloatRows) -> Distan
         return Distance(np.zeros(0), -np.inf)
     with np.errstate(all="ignore"):
         state = substituted(chain, rows.coefficients)
-        low = _shifted(state.minimum_over(box, len(chain)), chain, rows)
+        low = shifted(state.minimum_over(box, len(chain)), chain, rows)
         best = float(low.max())
         if best <= 0 and len(low) > 1:
-            constants = _shifted(state.valid_constants(len(chain)), chain, rows)
+            constants = shifted(state.valid_constants(len(chain)), chain, rows)
             best = max(best, _mixed(state.rows, constants, box))
     return Distance(low, best)
 
@@ -132,6 +134,55 @@ def _mixed(slopes: np.ndarray, constants: np.ndarray, box: Intervals) -> float:
         x = centre - radius * np.sign(mixture)
         score += (4.0 / np.sqrt(1.0 + step)) * scale * (slopes @ x + constants)
     return best
+
+
+def mixture(chain: list[Relaxation], box: Intervals, part: Polyhedron) -> FloatRows:
+    """One row that every output of the polyhedron satisfies: a mixture of its rows.
+
+    The weights are those of the best linear bound that a few rounds of multiplicative weights
+    find; the error of adding up the rows is in the result's ``error`` and ``limits``.
+    """
+    rows = float_rows(part)
+    count = len(rows.limits)
+    if count == 1:
+        return rows
+    with np.errstate(all="ignore"):
+        state = substituted(chain, rows.coefficients)
+        constants = shifted(state.valid_constants(len(chain)), chain, rows)
+        weights = _mixing_weights(state.rows, constants, box)
+        sizes = weights @ np.abs(rows.coefficients)
+        error = (gamma(count) * sizes + weights @ rows.error) * SAFETY + UNDERFLOW * count
+        limit = float(weights @ rows.limits)
+        limit += float(gamma(count) * (weights @ np.abs(rows.limits)) + UNDERFLOW * count) * SAFETY
+    return FloatRows(
+        (weights @ rows.coefficients)[None, :], error[None, :], np.array([round_up(limit)])
+    )
+
+
+def _mixing_weights(slopes: np.ndarray, constants: np.ndarray, box: Intervals) -> np.ndarray:
+    """The weights of the best mixture found, or one for the best row."""
+    count = len(constants)
+    if not (np.isfinite(slopes).all() and np.isfinite(constants).all()):
+        return np.eye(count)[0]
+    centre = 0.5 * box.lower + 0.5 * box.upper
+    radius = box.upper - centre
+    reach = np.abs(slopes) @ radius + np.abs(slopes @ centre + constants)
+    scale = 1.0 / np.maximum(reach, 1e-300)
+    score, best, chosen = np.zeros(count), -np.inf, np.eye(count)[0]
+    candidates = list(np.eye(count))
+    for step in range(4 * _MIXING_STEPS):
+        weights = np.exp(score - score.max()) * scale
+        candidates.append(weights / weights.sum())
+        mixed = weights @ slopes
+        x = centre - radius * np.sign(mixed)
+        score += (4.0 / np.sqrt(1.0 + step)) * scale * (slopes @ x + constants)
+    for weights in candidates:
+        mixed = weights @ slopes
+        value = float(mixed @ centre - np.abs(mixed) @ radius + weights @ constants)
+        value /= float(weights @ reach) or 1.0
+        if value > best:
+            best, chosen = value, weights
+    return chosen
 
 
 def open_parts(
