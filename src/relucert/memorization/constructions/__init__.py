@@ -1,0 +1,1 @@
+"""Networks that robustly memorize any separated data set, one construction a file."""
