@@ -25,11 +25,6 @@ from relucert.write.onnx import write_onnx
 
 __all__ = ["decide_command"]
 
-_COMPLEXITY = {
-    1: "width 1: a linear programme, polynomial time",
-    2: "width 2: NP-hard, decided by the four shapes",
-}
-
 
 @dataclass(frozen=True)
 class SearchOptions:
@@ -88,7 +83,7 @@ def decide_command(
     if as_json:
         print_json(record)
     else:
-        _say(record, decided.answer)
+        _say(record, data, decided.answer)
     return {Yes: 0, No: 1, Unknown: 3}[type(decided.answer)]
 
 
@@ -147,10 +142,22 @@ def _answer_record(answer: Answer) -> dict[str, Any]:
     return {"answer": "unknown", "reason": answer.reason.name.lower(), "detail": answer.detail}
 
 
-def _say(record: dict[str, Any], answer: Answer) -> None:
-    width = record["width"]
-    print(f"{answer.words}: depth 2, width {width}, budget {record['budget']}")
-    print(_COMPLEXITY.get(width, f"width {width}: by MILP over activation patterns"))
+def _complexity(data: LabelledPoints, width: int) -> str:
+    """How the question was decided, and how hard it is."""
+    if len(set(data.labels.tolist())) > 2:
+        return "more than two labels: a MILP over activation patterns"
+    if width == 1:
+        return "width 1: a linear programme, polynomial time"
+    if width == 2:
+        return "width 2: NP-hard, decided by wedges and bevels"
+    return f"width {width}: a MILP over activation patterns"
+
+
+def _say(record: dict[str, Any], data: LabelledPoints, answer: Answer) -> None:
+    print(
+        f"{answer.words}: depth 2, width {record['width']}, budget {record['budget']}\n"
+        f"{_complexity(data, record['width'])}"
+    )
     print(f"{record['labels']}; {record['seconds']:.2f} s; seed {record['seed']}")
 
 
