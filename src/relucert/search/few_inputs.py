@@ -33,7 +33,7 @@ from relucert.search.star.pool import (
 )
 from relucert.search.star.problem import Flat, RefusedError, flatten
 from relucert.search.star.tuning import DONE, FULL, HIT, STUCK, Tuning
-from relucert.search.star.work import ACTIVE, INACTIVE, allocate
+from relucert.search.star.work import ACTIVE, INACTIVE, allocate, allocate_tableau
 from relucert.verdict import Method, Proved, Reason, Unknown, Verdict, confirm
 
 __all__ = ["MAX_FREE_INPUTS", "free_inputs", "search_few_inputs"]
@@ -116,13 +116,14 @@ class _Search:
         explore = _kernel(self.progress)
         if explore is None:
             return Unknown(Reason.ENGINE, "numba is not installed")
-        work, nodes, reported = allocate(self.flat), _FIRST_NODES, time.monotonic()
+        work, tableau = allocate(self.flat), allocate_tableau(self.flat, self.tuning.linear)
+        nodes, reported = _FIRST_NODES, time.monotonic()
         while True:
             if self.limits.out_of_time or self.limits.out_of_memory:
                 reason = Reason.TIME if self.limits.out_of_time else Reason.MEMORY
                 return Unknown(reason, self._standing())
             started, before = time.monotonic(), int(self.pool.counters[NODES])
-            code = explore(self.flat, work, self.pool, self.tuning, nodes)
+            code = explore(self.flat, work, tableau, self.pool, self.tuning, nodes)
             verdict = self._handled(code)
             if verdict is not None:
                 return verdict

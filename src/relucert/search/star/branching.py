@@ -57,10 +57,11 @@ def input_to_halve(
 
 @compiled
 def relu_to_split(work: Work, symbols: int) -> int:
-    """The symbol whose relaxation costs the bound most."""
+    """The symbol whose relaxation costs the bound most, at the programme's minimiser if known."""
     chosen, best = 0, -1.0
     for q in range(symbols):
-        loss = relaxation_loss(work, q)
+        loss = 1e-3 * relaxation_loss(work, q)
+        loss += abs(work.branch_coefficients[q]) * work.branch_distance[q]
         if loss > best:
             chosen, best = q, loss
     return chosen

@@ -11,12 +11,13 @@ import numpy as np
 from relucert.search.star.ascent import ascend
 from relucert.search.star.branching import input_to_halve, relu_to_split
 from relucert.search.star.compiling import compiled, entry
+from relucert.search.star.duals import bound_by_programme
 from relucert.search.star.forms import star_forms
 from relucert.search.star.points import descend, sample
-from relucert.search.star.pool import NODES, OPEN, RELU_SPLITS, STUCK_SLOT, VACANT, Pool
+from relucert.search.star.pool import LPS, NODES, OPEN, RELU_SPLITS, STUCK_SLOT, VACANT, Pool
 from relucert.search.star.problem import Flat
 from relucert.search.star.tuning import BUDGET, DONE, FULL, HIT, STUCK, Tuning
-from relucert.search.star.work import ACTIVE, INACTIVE, SPLIT, Work
+from relucert.search.star.work import ACTIVE, INACTIVE, SPLIT, Tableau, Work
 
 __all__ = ["explore"]
 
@@ -100,8 +101,9 @@ def split_relu(flat: Flat, work: Work, pool: Pool, slot: int, bound: float, symb
 
 @compiled
 def bound_parts(
-    flat: Flat, work: Work, pool: Pool, slot: int, symbols: int, splits: int, tuning: Tuning
-) -> tuple[float, bool]:
+    flat: Flat, work: Work, lp: Tableau, pool: Pool, slot: int,
+    symbols: int, splits: int, tuning: Tuning,
+) -> tuple[float, bool]:  # fmt: skip
     """Bound every open unsafe set; the smallest bound (inf: all refuted), and whether a point hit.
 
     Leaves in ``work`` what branching needs of the set with the smallest bound.
@@ -112,6 +114,11 @@ def bound_parts(
             continue
         first, last = flat.segments[part], flat.segments[part + 1]
         value = ascend(flat, work, first, last, symbols, splits, tuning.ascent)
+        for q in range(symbols):
+            work.distance[q] = 0.0
+        if not value > 0.0 and symbols <= tuning.linear:
+            pool.counters[LPS] += 1
+            value = bound_by_programme(flat, work, lp, first, last, symbols, splits, value)
         if value > 0.0:
             pool.parts[slot, part] = 0
             continue
@@ -121,6 +128,7 @@ def bound_parts(
             seen, smallest = True, value if value < 0.0 else min(smallest, 0.0)
             for q in range(symbols):
                 work.branch_coefficients[q] = work.best_coefficients[q]
+                work.branch_distance[q] = work.distance[q]
             for j in range(len(flat.free)):
                 work.branch_vec[j] = work.best_vec[j]
     return smallest, hit
@@ -150,7 +158,7 @@ def try_samples(
 
 
 @compiled
-def visit(flat: Flat, work: Work, pool: Pool, slot: int, tuning: Tuning) -> int:
+def visit(flat: Flat, work: Work, lp: Tableau, pool: Pool, slot: int, tuning: Tuning) -> int:
     """Bound one node and close it, replace it by its children, or say that it is stuck."""
     symbols, splits, empty = star_forms(
         flat, work, pool.low[slot], pool.high[slot],
@@ -158,7 +166,7 @@ def visit(flat: Flat, work: Work, pool: Pool, slot: int, tuning: Tuning) -> int:
     )  # fmt: skip
     bound, hit = np.inf, False
     if not empty:
-        bound, hit = bound_parts(flat, work, pool, slot, symbols, splits, tuning)
+        bound, hit = bound_parts(flat, work, lp, pool, slot, symbols, splits, tuning)
     if bound == np.inf:
         pool.closed[0] += 0.5 ** pool.depth[slot]
         release(pool, slot)
@@ -180,7 +188,7 @@ def visit(flat: Flat, work: Work, pool: Pool, slot: int, tuning: Tuning) -> int:
 
 
 @entry
-def explore(flat: Flat, work: Work, pool: Pool, tuning: Tuning, most: int) -> int:
+def explore(flat: Flat, work: Work, lp: Tableau, pool: Pool, tuning: Tuning, most: int) -> int:
     """Visit up to ``most`` nodes; why it stopped."""
     for _ in range(most):
         if pool.counters[OPEN] == 0:
@@ -189,7 +197,7 @@ def explore(flat: Flat, work: Work, pool: Pool, tuning: Tuning, most: int) -> in
             return FULL
         slot = take(pool, tuning.dive)
         pool.counters[NODES] += 1
-        code = visit(flat, work, pool, slot, tuning)
+        code = visit(flat, work, lp, pool, slot, tuning)
         if code != DONE:
             return code
         if pool.counters[NODES] % tuning.sampling == 0:

@@ -92,7 +92,7 @@ def flatten(network: Network, case: Case, chain: list[Relaxation], free: list[in
     atoms = int(segments[-1])
     pad, none = np.zeros(inputs), np.zeros(inputs, dtype=bool)
     centre, radius = _centred(box)
-    terms = int(counts.max(initial=0)) + 2 * network.relu_count + 2 * atoms + inputs + 16
+    terms = int(counts.max(initial=0)) + 4 * network.relu_count + 2 * atoms + inputs + 16
     symbols = _most_symbols(network, int(starts[-1]) + atoms, len(free))
     return Flat(
         starts=np.append(starts, starts[-1] + atoms).astype(np.int64),

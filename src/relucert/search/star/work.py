@@ -8,11 +8,23 @@ import numpy as np
 
 from relucert.search.star.problem import Flat
 
-__all__ = ["ACTIVE", "INACTIVE", "SPLIT", "SYMBOL", "UNKNOWN", "Work", "allocate"]
+__all__ = [
+    "ACTIVE",
+    "INACTIVE",
+    "SPLIT",
+    "SYMBOL",
+    "UNKNOWN",
+    "Tableau",
+    "Work",
+    "allocate",
+    "allocate_tableau",
+]
 
 INACTIVE, UNKNOWN, ACTIVE, SPLIT, SYMBOL = -1, 0, 1, 2, 2
 """States of a coordinate: in a node also ``SPLIT`` and ``-SPLIT``, a ReLU decided by branching;
 while a box is worked on ``SYMBOL + q``, the q-th unstable neuron."""
+
+_MOST_SPLITS = 100
 
 
 class Work(NamedTuple):
@@ -28,6 +40,7 @@ class Work(NamedTuple):
     vec, coefficients: a row being substituted and the symbols' coefficients met on the way;
     best_vec, best_coefficients, best_point: those of the best bound found.
     weight, beta: multipliers of atoms and splits; mu_low, mu_high: of the relaxation's two sides.
+    distance: of a symbol from its ReLU at the linear programme's minimiser, zero without one.
     """
 
     rows: np.ndarray
@@ -57,6 +70,8 @@ class Work(NamedTuple):
     beta: np.ndarray
     mu_low: np.ndarray
     mu_high: np.ndarray
+    distance: np.ndarray
+    branch_distance: np.ndarray
     primal: np.ndarray
     gradient: np.ndarray
     value: np.ndarray
@@ -102,10 +117,50 @@ def allocate(flat: Flat) -> Work:
         beta=floats(relus),
         mu_low=floats(symbols),
         mu_high=floats(symbols),
+        distance=floats(symbols),
+        branch_distance=floats(symbols),
         primal=floats(columns),
         gradient=floats(2 * symbols + flat.atoms + relus),
         value=floats(count),
         adjoint=floats(count),
         branch_vec=floats(columns),
         branch_coefficients=floats(symbols),
+    )
+
+
+class Tableau(NamedTuple):
+    """The dictionary. Variables: structurals t then a, then one slack (>= 0) a row.
+
+    table (rows, structurals), constant and value (rows,), cost (structurals,), the variables
+    that are basic (rows,) and nonbasic (structurals,), and by variable low, high and at_high.
+    reserved: how many rows there is room for. leaving: row and direction of the last failure.
+    """
+
+    table: np.ndarray
+    constant: np.ndarray
+    value: np.ndarray
+    cost: np.ndarray
+    basic: np.ndarray
+    nonbasic: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    at_high: np.ndarray
+    leaving: np.ndarray
+
+
+def allocate_tableau(flat: Flat, symbols: int) -> Tableau:
+    """Room for programmes with up to ``symbols`` symbols."""
+    columns = len(flat.free) + symbols
+    rows = 2 * symbols + _MOST_SPLITS + int(np.diff(flat.segments).max())
+    return Tableau(
+        table=np.zeros((rows, columns)),
+        constant=np.zeros(rows),
+        value=np.zeros(rows),
+        cost=np.zeros(columns),
+        basic=np.zeros(rows, dtype=np.int64),
+        nonbasic=np.zeros(columns, dtype=np.int64),
+        low=np.zeros(rows + columns),
+        high=np.zeros(rows + columns),
+        at_high=np.zeros(rows + columns, dtype=np.bool_),
+        leaving=np.zeros(2, dtype=np.int64),
     )
