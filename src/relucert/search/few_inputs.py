@@ -46,6 +46,8 @@ Progress = Callable[[str], None]
 _FIRST_ATTACK = Attack(points=48, steps=25, rounds=1, seconds=0.3)
 _FIRST_CAPACITY = 2_000
 _MOST_POOL_BYTES = 2e9
+_SAMPLED_AFTER, _SAMPLING_FACTOR, _SAMPLES = 20, 4, 1_000
+_MOST_SAMPLES = 50_000
 _SLICE_SECONDS = 0.1
 _REPORT_SECONDS = 1.0
 _FIRST_NODES = 4
@@ -89,7 +91,7 @@ def search_few_inputs(
     except RefusedError as refusal:
         return Unknown(Reason.ENGINE, str(refusal))
     pool = _root_pool(flat, case, chain, seed)
-    return _Search(network, query, case, limits, progress, flat, pool).run()
+    return _Search(network, query, case, limits, progress, flat, pool, seed).run()
 
 
 def _with_seed(seed: int) -> Attack:
@@ -108,8 +110,11 @@ class _Search:
     progress: Progress | None
     flat: Flat
     pool: Pool
+    seed: int
     tuning: Tuning = field(default_factory=Tuning)
     disagreements: int = 0
+    sampled_at: int = _SAMPLED_AFTER
+    samples: int = _SAMPLES
 
     def run(self) -> Verdict:
         """Visit nodes in slices of time until none is open or a limit is reached."""
@@ -123,12 +128,13 @@ class _Search:
                 reason = Reason.TIME if self.limits.out_of_time else Reason.MEMORY
                 return Unknown(reason, self._standing())
             started, before = time.monotonic(), int(self.pool.counters[NODES])
-            code = explore(self.flat, work, tableau, self.pool, self.tuning, nodes)
-            verdict = self._handled(code)
+            most = min(nodes, self.sampled_at - before)
+            code = explore(self.flat, work, tableau, self.pool, self.tuning, most)
+            verdict = self._handled(code) or self._sampled()
             if verdict is not None:
                 return verdict
             done = int(self.pool.counters[NODES]) - before
-            nodes = _next_slice(nodes, done, time.monotonic() - started)
+            nodes = _next_slice(nodes, done >= most, time.monotonic() - started)
             if self.progress is not None and time.monotonic() - reported > _REPORT_SECONDS:
                 self.progress(self._standing())
                 reported = time.monotonic()
@@ -146,6 +152,19 @@ class _Search:
         if self.disagreements:
             return Unknown(Reason.ENGINE, "bounds and exact evaluation disagree on a region")
         return Proved(Method.BOUNDS)
+
+    def _sampled(self) -> Verdict | None:
+        """A batch of random points after 20 nodes, 80, 320, ...: half of them largely on faces.
+
+        By numbers of nodes, not by time, so that the same seed gives the same search.
+        """
+        visited = int(self.pool.counters[NODES])
+        if visited < self.sampled_at or not self.pool.counters[OPEN]:
+            return None
+        attack = Attack(points=self.samples, steps=0, rounds=1, seed=self.seed + visited)
+        self.sampled_at = _SAMPLING_FACTOR * visited
+        self.samples = min(2 * self.samples, _MOST_SAMPLES)
+        return attack_case(self.network, self.query, self.case, attack, self.limits).violated
 
     def _confirmed(self) -> Verdict | None:
         """Violated when the candidate is a counterexample, exactly."""
@@ -204,11 +223,11 @@ class _Search:
         return words + (f", margin at least {margin:.4g}" if np.isfinite(margin) else "")
 
 
-def _next_slice(nodes: int, done: int, seconds: float) -> int:
+def _next_slice(nodes: int, full: bool, seconds: float) -> int:
     """How many nodes to visit next, for slices of about a tenth of a second."""
     if seconds > 2.0 * _SLICE_SECONDS:
         return max(1, nodes // 2)
-    return 2 * nodes if seconds < 0.5 * _SLICE_SECONDS and done == nodes else nodes
+    return 2 * nodes if seconds < 0.5 * _SLICE_SECONDS and full else nodes
 
 
 def _kernel(progress: Progress | None) -> Callable[..., int] | None:
