@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -10,11 +11,14 @@ from typing import Any
 from relucert.batch import Point, choose_decision, chosen_points, parse_selection, run_all
 from relucert.commands.screen import Bar, header, print_json, progress_bar, say
 from relucert.errors import UsageError
+from relucert.memorization.certify_balls import Balls, certify_alone, proved_together
+from relucert.memorization.labels import relabelled
 from relucert.network import Network
 from relucert.query import Query, robustness_query
 from relucert.read.network import read_network
 from relucert.read.points import read_points
 from relucert.read.vnnlib import read_vnnlib
+from relucert.report.memorization import MemorizationResult
 from relucert.report.records import Item, csv_text, exit_code, how, verdict_record, verdict_word
 from relucert.report.tables import items_table, print_table, summary
 from relucert.verdict import Violated
@@ -61,9 +65,12 @@ def certify_command(
 
     if property_path is not None:
         query = read_vnnlib(source)
+        memorization = None
         items, rows, whole = _one_property(query, question)
     else:
-        points_file = read_points(source, label_column=label_column)
+        points_file, label_note = relabelled(
+            read_points(source, label_column=label_column), network.notes
+        )
         chosen = parse_selection(selection, len(points_file)) if selection else None
         rows_used = range(len(points_file)) if chosen is None else chosen
         points = chosen_points(points_file, rows_used, network)
@@ -74,11 +81,25 @@ def certify_command(
                 point.values, point.label, how_decided, radius=radius, clip=clip, name=point.name
             )
 
-        items, rows, whole = _many_points(points, ball, question, radius)
+        known = _proved_together(network, points, ball) if engine == "auto" else {}
+
+        def answer(point: Point, bar: Bar) -> Outcome:
+            if point.row in known:
+                return known[point.row]
+            if engine != "auto":
+                return question(ball(point), bar)
+            return certify_alone(
+                network, ball(point), seed, timeout=timeout, solver=solver, threads=threads,
+                memory=memory, progress=bar.work,
+            )  # fmt: skip
+
+        items, rows, whole = _many_points(points, answer, radius)
+        memorization = MemorizationResult.of(points_file.name, radius, clip is not None, items,
+                                             len(points), label_note)  # fmt: skip
     _write_witnesses(witness_out, items, single=property_path is not None)
     if csv_path is not None:
         write_atomically(csv_path, csv_text(_CSV_HEADER, rows).encode())
-    _show(network_path, network, items, seed, as_json)
+    _show(network_path, network, items, seed, memorization, as_json)
     return exit_code([item.verdict for item in items], whole)
 
 
@@ -111,11 +132,28 @@ def _one_property(
     return [item], [_row(item, "", "")], True
 
 
+def _proved_together(
+    network: Network, points: list[Point], ball: Callable[[Point], Query]
+) -> dict[int, Outcome]:
+    """The balls that bounds for many at once prove, by row; their time is shared equally."""
+    started = time.monotonic()
+    with progress_bar(len(points)) as bar:
+        bar.item("bounds for all balls")
+        try:
+            balls = Balls.of([ball(point) for point in points])
+            found = list(proved_together(network, balls, bar.reach))
+        except MemoryError:
+            return {}
+    seconds = (time.monotonic() - started) / max(1, len(points))
+    return {
+        points[place].row: Outcome(verdict, seconds, 0)
+        for place, verdict in found
+        if verdict is not None
+    }
+
+
 def _many_points(
-    points: list[Point],
-    ball: Callable[[Point], Query],
-    question: Callable[[Query, Bar], Outcome],
-    radius: Fraction,
+    points: list[Point], answer: Callable[[Point, Bar], Outcome], radius: Fraction
 ) -> tuple[list[Item], list[tuple[object, ...]], bool]:
     items: list[Item] = []
     rows: list[tuple[object, ...]] = []
@@ -123,7 +161,7 @@ def _many_points(
 
         def work(point: Point) -> Outcome:
             bar.item(point.name)
-            return question(ball(point), bar)
+            return answer(point, bar)
 
         def interrupted() -> None:
             say(f"relucert: interrupted: {len(items)} of {len(points)} points done")
@@ -156,17 +194,25 @@ def _write_witnesses(path: Path | None, items: list[Item], single: bool) -> None
 
 
 def _show(
-    network_path: Path, network: Network, items: list[Item], seed: int, as_json: bool
+    network_path: Path,
+    network: Network,
+    items: list[Item],
+    seed: int,
+    memorization: MemorizationResult | None,
+    as_json: bool,
 ) -> None:
     if as_json:
         results: list[dict[str, Any]] = [
             {"item": item.name, "seconds": round(item.seconds, 3)} | verdict_record(item.verdict)
             for item in items
         ]
-        print_json(header(network_path, seed) | {"results": results})
+        whole = {} if memorization is None else {"memorization": memorization.record}
+        print_json(header(network_path, seed) | whole | {"results": results})
         return
     print_table(items_table(f"{network.name}: robust for real arithmetic?", items))
     if len(items) == 1 and isinstance(items[0].verdict, Violated):
         witness = items[0].verdict.witness
         print(format_witness(witness.input, witness.output), end="")
+    if memorization is not None:
+        print(memorization.words)
     print(f"{summary(items)}; seed {seed}")

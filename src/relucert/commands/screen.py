@@ -67,6 +67,10 @@ class Bar:
         """What the current item is doing."""
         self._show(words)
 
+    def reach(self, done: int, total: int) -> None:
+        """So much of the whole is done, for work that counts by itself."""
+        self._progress.update(self._task, completed=done, total=total)
+
     def done(self, word: str) -> None:
         """The current item ended in ``word``."""
         self._counts[word] = self._counts.get(word, 0) + 1

@@ -7,8 +7,10 @@ general engines, ball by ball. Any network is judged by its stored weights alone
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
@@ -18,13 +20,15 @@ from relucert.memorization.phase_bounds import PhaseBounds, Rows, within_range
 from relucert.network import Network
 from relucert.query import Case, Polyhedron, Query
 from relucert.search.margins import Margins
-from relucert.verdict import Method, Proved, Violated, confirm
+from relucert.verdict import Method, Proved, Reason, Unknown, Violated, confirm
+from relucert.verify import Outcome, certify
 
-__all__ = ["Balls", "proved_together", "violated_at_corners"]
+__all__ = ["Balls", "certify_alone", "proved_together", "violated_at_corners"]
 
 _CELLS = 4_000_000
 _CORNERS = 32
 _EXACT_TRIES = 3
+_DEEPEST = 300
 
 Progress = Callable[[int, int], None]
 Unsafe = tuple[Polyhedron, ...]
@@ -135,3 +139,19 @@ def violated_at_corners(
             )
             found = confirm(network, balls.queries[place], exact)
         yield place, found
+
+
+def certify_alone(network: Network, query: Query, seed: int, **options: Any) -> Outcome:
+    """Decide one ball that was not proved together with others.
+
+    options: those of `relucert.verify.certify`, which does the work. It needs time that grows
+    with the square of the depth; on networks of more than 300 layers only the centre and random
+    corners of the ball are tried, and Unknown says so.
+    """
+    if len(network.layers) <= _DEEPEST:
+        return certify(network, query, seed=seed, **options)
+    started = time.monotonic()
+    found = dict(violated_at_corners(network, Balls.of([query]), seed))[0]
+    detail = f"{len(network.layers)} layers are too many for the engines beyond bounds"
+    verdict = found or Unknown(Reason.ENGINE, detail)
+    return Outcome(verdict, time.monotonic() - started, seed)

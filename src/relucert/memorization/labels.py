@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from relucert.errors import QueryError
 from relucert.query import Decision
 from relucert.read.points import LabelledPoints
 
-__all__ = ["LabelMap", "label_map", "label_map_in"]
+__all__ = ["LabelMap", "label_map", "label_map_in", "relabelled"]
 
 _NOTE = "label map: "
 _PAIR = re.compile(r"(-?\d+)->(-?\d+)")
@@ -62,6 +62,19 @@ def label_map(points: LabelledPoints, kind: str = "nearest") -> LabelMap:
         return LabelMap(dict(zip(labels, (-1, 1), strict=True)), Decision("sign", 2))
     targets = range(1, len(labels) + 1)
     return LabelMap(dict(zip(labels, targets, strict=True)), Decision("nearest", len(labels)))
+
+
+def relabelled(points: LabelledPoints, notes: Sequence[str]) -> tuple[LabelledPoints, str]:
+    """The points with their labels as the label map in a network's notes has them.
+
+    Also returns the note, "" where there is none and the points stay as they are. Raises
+    QueryError for a label that the map does not name.
+    """
+    targets = label_map_in(notes)
+    if targets is None:
+        return points, ""
+    labels = LabelMap(targets, Decision("nearest", max(1, *targets.values())))
+    return replace(points, labels=labels.of(points.labels)), labels.note
 
 
 def label_map_in(notes: Sequence[str]) -> dict[int, int] | None:

@@ -330,4 +330,5 @@ def _any_phase(
     bounds: np.ndarray, active: np.ndarray, dead: np.ndarray, worse: np.ufunc
 ) -> np.ndarray:
     """The worse of both phases; the only one where the ReLU is stable."""
-    return np.where(active, bounds[1], np.where(dead, bounds[0], worse(bounds[0], bounds[1])))
+    either = np.where(dead, bounds[0], worse(bounds[0], bounds[1]))
+    return np.asarray(np.where(active, bounds[1], either))

@@ -61,7 +61,8 @@ class _Reader:
             raise FileError(path, "two initializers have the same name")
         if self.proto.sparse_initializer:
             raise FileError(path, "sparse initializers are not supported; store them dense")
-        self.notes: list[str] = []
+        own = model.producer_name == "relucert"
+        self.notes: list[str] = model.doc_string.splitlines() if own else []
 
     def network(self) -> Network:
         """Build rows node by node and line them up."""
