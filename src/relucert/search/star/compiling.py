@@ -45,8 +45,9 @@ def _compiled(function: Function, options: dict[str, Any]) -> Function:
     try:
         # Kernels call one another, and numba compares only the file of the function itself: a
         # changed callee would go unnoticed. So the key is the text of all kernel files.
-        dispatcher._cache._cache_file._source_stamp = _SOURCES
-    except AttributeError:  # another numba: rather no cache than a stale one
+        own = Path(function.__code__.co_filename).read_bytes()
+        dispatcher._cache._cache_file._source_stamp = _KERNELS + sha256(own).hexdigest()
+    except (AttributeError, OSError):  # another numba: rather no cache than a stale one
         return numba.njit(**options)(function)  # type: ignore[no-any-return]
     return dispatcher  # type: ignore[no-any-return]
 
@@ -58,4 +59,4 @@ def _stamp() -> str:
     return digest.hexdigest()
 
 
-_SOURCES = _stamp()
+_KERNELS = _stamp()
