@@ -118,19 +118,20 @@ def bevel_network(
 def bevel_functions(
     weights: np.ndarray, biases: np.ndarray, level: float, bits: int, balls: Balls
 ) -> tuple[Affine, Affine, Fraction]:
-    """z1, z2 and c in the data's own coordinates, rounded to a grid."""
+    """z1, z2 and c in the data's own coordinates, of size about one, rounded to a grid."""
     shift, scale = balls.coordinates.shift, balls.coordinates.scale
     size = max(float(np.abs(weights).max()), abs(level), float(np.abs(biases).max()), 1e-300)
     unit = Fraction(2) ** (bits - int(np.ceil(np.log2(size))))
+    step = Fraction(1, 2**bits)
     functions = []
     for row, bias in zip(weights, biases, strict=True):
         rounded = {
-            int(i): Fraction(round(Fraction(float(row[i])) * unit)) * scale
+            int(i): round(Fraction(float(row[i])) * unit) * step * scale
             for i in np.flatnonzero(row)
         }
         offset = sum((rounded.get(i, Fraction(0)) * s for i, s in enumerate(shift)), Fraction(0))
-        functions.append(Affine(rounded, Fraction(round(Fraction(float(bias)) * unit)) - offset))
-    return functions[0], functions[1], Fraction(round(Fraction(level) * unit))
+        functions.append(Affine(rounded, round(Fraction(float(bias)) * unit) * step - offset))
+    return functions[0], functions[1], round(Fraction(level) * unit) * step
 
 
 def worst_point(

@@ -94,8 +94,14 @@ class _Shape:
         balls = self.balls
         self.points = [balls.points[row] for row in balls.of_label(-self.label)]
         name = f"{self.kind} around label {self.label:+d}"
+        if balls.budget:
+            # Centres alone need no norms of weights: much quicker, and their No is enough.
+            model, layout = self._model(radius=0.0)
+            solved = solve_model(model, layout.eps, solver, limits, progress, name)
+            if solved.status is Status.OPTIMAL and solved.objective >= -EPS_MIN:
+                return No(None, EPS_MIN)
         for _ in range(_ROUNDS):
-            model, layout = self._model()
+            model, layout = self._model(balls.coordinates.radius)
             solved = solve_model(model, layout.eps, solver, limits, progress, name)
             if solved.status is Status.OPTIMAL and solved.objective >= -EPS_MIN:
                 return No(None, EPS_MIN)
@@ -139,7 +145,7 @@ class _Shape:
                 break
         return outcome, functions
 
-    def _model(self) -> tuple[LinearModel, _Layout]:
+    def _model(self, radius: float) -> tuple[LinearModel, _Layout]:
         """Rows: balls inside every half-space by eps, points outside one of them by eps."""
         builder = ModelBuilder()
         n, bevel = self.balls.dimension, self.kind == "bevel"
@@ -150,7 +156,6 @@ class _Shape:
         layout = _Layout(weights, biases, eps, level)
         if level is not None:
             builder.row(np.array([level, eps]), np.array([1.0, -1.0]), 0.0)
-        radius = self.balls.coordinates.radius
         norms = [
             _norm(builder, layout, members) if radius else None for members in _MEMBERS[self.kind]
         ]
