@@ -84,6 +84,10 @@ class AloneLp:
         solver.restrict(self._columns, np.zeros(2 * self._points), upper)
         return solver.minimise(self._model.cost, limits)
 
+    def separates(self, excluded: Collection[int], beyond: Collection[int], limits: Limits) -> bool:
+        """Whether there is clearly a half-space, by the margin: slower than `conflict`, surer."""
+        return self._margin(excluded, beyond, limits).objective > TOUCHING
+
     def widest(self, excluded: Collection[int], limits: Limits) -> np.ndarray | None:
         """Weights (dimension,) of the half-space of widest margin that excludes these points.
 

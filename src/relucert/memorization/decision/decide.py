@@ -35,6 +35,7 @@ __all__ = ["ENGINES", "Decided", "decide"]
 Progress = Callable[[str], None]
 
 ENGINES = ("auto", "sat", "milp")
+_TWO_NEURON_SHARE = 0.2
 
 
 @dataclass(frozen=True)
@@ -96,9 +97,9 @@ def decide(
     check_solver(solver)
     limits = Limits(timeout, memory, threads)
     labels = len(set(data.labels.tolist()))
-    used = "sat" if labels <= 2 and width <= 2 and engine != "milp" else "milp"
-    check_memory(data, width, used, limits)
-    if labels == 2 and width == 2 and used == "sat":
+    used = "sat" if labels <= 2 and engine != "milp" else "milp"
+    check_memory(data, width, used if width <= 2 else "milp", limits)
+    if labels == 2 and width > 1 and used == "sat":
         require_sat_solver()
     balls = labelled_balls(data, budget)
     question = _Question(data, balls, width, used, solver, seed, limits, progress)
@@ -129,6 +130,10 @@ def _decided(question: _Question) -> Answer:
     labels = set(balls.labels)
     if len(labels) == 1:
         return _one_label(balls, width)
+    if labels == {-1, 1} and width > 2 and question.engine == "sat":
+        found = _by_two_neurons(question)
+        if found is not None:
+            return found
     if not labels <= {-1, 1} or width > 2:
         return decide_general_width(
             question.data, balls, width, question.solver, question.seed, question.limits,
@@ -154,6 +159,21 @@ def _width_one(question: _Question) -> Answer:
     if isinstance(found, Yes | Unknown):
         return found
     return _checked(question, No(half_space_certificate(question.balls, found)))
+
+
+def _by_two_neurons(question: _Question) -> Yes | None:
+    """A network of width 2, which is narrower than asked for; given up after a while."""
+    limits = question.limits.within(_TWO_NEURON_SHARE * min(question.limits.remaining, 100.0))
+    for label in (1, -1):
+        side = Side(question.balls, label, limits)
+        for kind in ("wedge", "bevel"):
+            try:
+                found = search_shape(side, kind, question.progress)
+            except SolverError:
+                continue  # the MILP may still decide
+            if isinstance(found, Yes):
+                return found
+    return None
 
 
 def _width_two(question: _Question) -> Answer:

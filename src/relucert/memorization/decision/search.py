@@ -113,11 +113,14 @@ class _Search:
         self.conflicts.append(conflict)
         self.sat.learn(conflict)
 
-    def _refutation(self) -> Refutation:
+    def _refutation(self) -> Refutation | Unknown:
         side = self.side
+        proof = self.sat.proof(side.limits)
+        if proof is None:
+            return Unknown(Reason.TIME, f"{self.name}: while the proof was written")
         return Refutation(
             self.kind, side.label, side.reference, tuple(side.points), tuple(self.conflicts),
-            tuple(self.sat.proof()),
+            tuple(proof),
         )  # fmt: skip
 
     def _refuted(self, proposal: list[set[int]]) -> bool:

@@ -8,7 +8,7 @@ g_k. The two neurons may be exchanged, so c_1 (wedge) or g_1 (bevel) may be aske
 
 from __future__ import annotations
 
-import itertools
+from collections.abc import Callable
 from typing import Any
 
 from relucert.errors import SolverError
@@ -88,7 +88,7 @@ class ShapeSat:
         """
         while True:
             self._solver.conf_budget(_CONFLICTS_AT_ONCE)
-            answer = self._solver.solve_limited()
+            answer = _interruptible(self._solver.solve_limited)
             if answer is not None:
                 break
             if limits.out_of_time:
@@ -101,18 +101,34 @@ class ShapeSat:
             for atom in range(1, self.atoms + 1)
         ]
 
-    def proof(self) -> list[str]:
-        """A DRUP refutation of all clauses so far, by a fresh proof-writing solver."""
+    def proof(self, limits: Limits) -> list[str] | None:
+        """A DRUP refutation of all clauses so far, by a fresh solver; None when time is up."""
         from pysat.solvers import Solver
 
-        if any(not clause for clause in self.clauses):
-            return ["0"]
         with Solver(name="cadical195", with_proof=True, bootstrap_with=self.clauses) as solver:
-            if solver.solve():
+            answer = None
+            while answer is None and not limits.out_of_time:
+                solver.conf_budget(_CONFLICTS_AT_ONCE)
+                answer = _interruptible(solver.solve_limited)
+            if answer is None:
+                return None
+            if answer:
                 raise SolverError("two SAT solvers contradict each other on the learned clauses")
             lines = [line for line in solver.get_proof() or () if line.strip()]
-        return list(itertools.chain(lines, () if lines and lines[-1] == "0" else ("0",)))
+        return lines if lines and lines[-1] == "0" else [*lines, "0"]
 
     def _add(self, clause: list[int]) -> None:
         self.clauses.append(clause)
         self._solver.add_clause(clause)
+
+
+def _interruptible(solve: Callable[[], Any]) -> Any:
+    """Run the solver; the error that it makes of Ctrl-C becomes KeyboardInterrupt again."""
+    from pysolvers import error as solver_error
+
+    try:
+        return solve()
+    except solver_error as error:
+        if "interrupt" in str(error).lower():
+            raise KeyboardInterrupt from None
+        raise SolverError(f"the SAT solver failed: {error}") from None

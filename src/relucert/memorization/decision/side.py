@@ -71,15 +71,29 @@ class Side:
                 blocked = self._blocked(left, aside, radius, slot)
                 if blocked is None:
                     break
-                if beyond or len(blocked.excluded) > _SMALL:
-                    blocked = self._minimal(blocked, radius, bool(beyond))
-                conflict = self._exact(blocked, radius)
+                conflict = self._confirmed(blocked, radius, bool(beyond))
+                if conflict is None and self._separable(left, aside, radius):
+                    break
+                if conflict is None:
+                    raise DoubtError
                 if not conflict.beyond:
                     self.conflicts.append(conflict)
                 yield conflict
                 used = {*conflict.excluded, *conflict.beyond}
                 left -= used
                 aside -= used
+
+    def _confirmed(self, blocked: Blocked, radius: Fraction, weaken: bool) -> AloneConflict | None:
+        """An exact conflict, minimal if possible; None where rounding has deceived the solver."""
+        if weaken or len(blocked.excluded) > _SMALL:
+            conflict = self._exact(self._minimal(blocked, radius, weaken), radius)
+            if conflict is not None:
+                return conflict
+        return self._exact(blocked, radius)
+
+    def _separable(self, excluded: set[int], beyond: set[int], radius: Fraction) -> bool:
+        self.solved += 1
+        return self._programme(radius).separates(sorted(excluded), sorted(beyond), self.limits)
 
     def _programme(self, radius: Fraction) -> AloneLp:
         if radius not in self._alone:
@@ -113,7 +127,7 @@ class Side:
                     blocked = self._blocked(excluded, beyond, radius, _DELETION) or blocked
         return blocked
 
-    def _exact(self, blocked: Blocked, radius: Fraction) -> AloneConflict:
+    def _exact(self, blocked: Blocked, radius: Fraction) -> AloneConflict | None:
         points = self.balls.points
         inside = {self.inside[row]: value for row, value in blocked.inside.items()}
         system = alone_system(
@@ -128,7 +142,7 @@ class Side:
         hint |= {("beyond", index): value for index, value in blocked.beyond.items()}
         exact = system.exact_solution(hint)
         if exact is None:
-            raise DoubtError
+            return None
         return AloneConflict(*(_part(exact, kind) for kind in ("inside", "excluded", "beyond")))
 
 
