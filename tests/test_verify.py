@@ -16,7 +16,7 @@ from relucert.milp.pulp_model import available_solvers
 from relucert.network import Layer, Network
 from relucert.query import Box, Case, Polyhedron, Query
 from relucert.search.enumerate import enumerate_case
-from relucert.search.input_split import split_inputs
+from relucert.search.few_inputs import search_few_inputs
 from relucert.verdict import Method, Proved, Reason, Unknown, Violated, confirm
 from relucert.verify import certify
 
@@ -64,7 +64,7 @@ def test_bounds_and_milp_never_contradict_enumeration(question):
 def test_halving_the_box_never_contradicts_enumeration(question):
     network, query = question
     truth = certify(network, query, engine="enumerate").verdict
-    verdict = split_inputs(network, query, query.cases[0], Limits(1.0))
+    verdict = search_few_inputs(network, query, query.cases[0], Limits(1.0))
     _agree(verdict, truth, network, query)
 
 

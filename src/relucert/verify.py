@@ -21,7 +21,7 @@ from relucert.network import Network
 from relucert.query import Case, Polyhedron, Query
 from relucert.search.attack import Attack, attack_case
 from relucert.search.enumerate import enumerate_case
-from relucert.search.input_split import MAX_FREE_INPUTS, free_inputs, split_inputs
+from relucert.search.few_inputs import MAX_FREE_INPUTS, free_inputs, search_few_inputs
 from relucert.search.relu_split import split_relus
 from relucert.verdict import Method, Proved, Reason, Unknown, Verdict, Violated, combined
 
@@ -32,6 +32,8 @@ _FIRST_ATTACK_SECONDS = 0.4
 _SECOND_ATTACK_SECONDS = 4.0
 _ATTACK_SHARE = 0.1
 _SPLIT_SHARE = 0.7
+_CLEARLY_FEW_INPUTS = 8  # with more, halving inputs and splitting ReLUs share the time
+_UNCLEAR_SHARE = 0.35
 _SHALLOW_SHARE = 0.15  # of one hidden layer the MILP is often the quicker judge
 _SPLIT_SECONDS = 300.0
 _TIGHTEN_SHARE = 0.1
@@ -132,10 +134,9 @@ def _certify_case(job: _Job, case: Case) -> Verdict:
         return Proved(Method.BOUNDS)
     if job.engine == "bounds":
         return Unknown(Reason.ENGINE, f"{len(case.unsafe)} unsafe sets left open by linear bounds")
-    found = _attacked(job, case, _FIRST_ATTACK_SECONDS, job.seed)
     return (
-        found
-        or _split(job, case)
+        _split_inputs(job, case, chain)
+        or _attacked(job, case, _FIRST_ATTACK_SECONDS, job.seed)
         or _split_relus(job, case, chain)
         or _solved(job, case, box, chain)
     )
@@ -147,19 +148,21 @@ def _attacked(job: _Job, case: Case, most: float, seed: int) -> Violated | None:
     return attack_case(job.network, job.query, case, attack, job.limits).violated
 
 
-def _split(job: _Job, case: Case) -> Verdict | None:
+def _split_inputs(job: _Job, case: Case, chain: list[Relaxation]) -> Verdict | None:
     """A verdict by halving the input box, where few inputs vary and it works in time."""
-    if job.engine != "auto" or free_inputs(case) > MAX_FREE_INPUTS:
+    count = free_inputs(case)
+    if job.engine != "auto" or count > MAX_FREE_INPUTS:
         return None
     job.say("halving the input box")
-    limits = job.limits.within(min(_SPLIT_SECONDS, _SPLIT_SHARE * job.limits.remaining))
-    verdict = split_inputs(job.network, job.query, case, limits, job.progress)
+    share = _SPLIT_SHARE if count <= _CLEARLY_FEW_INPUTS else _UNCLEAR_SHARE
+    limits = job.limits.within(min(_SPLIT_SECONDS, share * job.limits.remaining))
+    verdict = search_few_inputs(job.network, job.query, case, limits, job.seed, job.progress, chain)
     return None if isinstance(verdict, Unknown) else verdict
 
 
 def _split_relus(job: _Job, case: Case, chain: list[Relaxation]) -> Verdict | None:
     """A verdict by fixing signs of ReLUs, where many inputs vary and it works in time."""
-    if job.engine != "auto" or free_inputs(case) <= MAX_FREE_INPUTS:
+    if job.engine != "auto" or free_inputs(case) <= _CLEARLY_FEW_INPUTS:
         return None
     job.say("fixing the signs of ReLUs")
     shallow = sum(bool(layer.relu.any()) for layer in job.network.layers) <= 1

@@ -68,8 +68,11 @@ def search_few_inputs(
     limits: Limits,
     seed: int = 0,
     progress: Progress | None = None,
+    chain: list[Relaxation] | None = None,
 ) -> Verdict:
     """Decide one case by splitting its box and, late, its ReLUs.
+
+    ``chain``: bounds over the whole box, where they are known already.
 
     Violated carries an exactly checked input. Proved(BOUNDS) means that every node was closed by
     bounds whose rounding is accounted for, or by exact arithmetic. Unknown(TIME or MEMORY) says
@@ -85,7 +88,8 @@ def search_few_inputs(
     found = attack_case(network, query, case, _with_seed(seed), limits).violated
     if found is not None:
         return found
-    chain = bound_network(network, Intervals(*case.box.enclosing_floats))
+    if chain is None:
+        chain = bound_network(network, Intervals(*case.box.enclosing_floats))
     try:
         flat = flatten(network, case, chain, free)
     except RefusedError as refusal:
