@@ -73,7 +73,7 @@ def changed(network: Network, layer_index: int, entry: int, factor: float) -> Ne
     return Network(tuple(layers))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(
     st.integers(0, 2**32 - 1), st.sampled_from(["deep", "wide", "lipschitz"]), st.integers(0, 10**9)
 )

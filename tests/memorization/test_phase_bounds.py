@@ -35,7 +35,7 @@ def random_network(generator: np.random.Generator, exact: bool) -> Network:
     return Network(tuple(layers))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.integers(0, 2**32 - 1), st.booleans())
 def test_every_value_lies_between_its_bounds(seed, exact):
     generator = np.random.default_rng(seed)

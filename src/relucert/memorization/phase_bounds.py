@@ -31,6 +31,7 @@ __all__ = ["PhaseBounds", "Rows", "within_range"]
 
 _OPEN_RELUS = 2
 _STEPS_BACK = 16
+_MOST_ENTRIES = 16
 _SMALLEST, _LARGEST = 2.0**-200, 2.0**200
 
 
@@ -99,13 +100,19 @@ class _Prepared:
         plain[plain] = ones[weight.indptr[:-1][plain]]
         self.gamma[plain] = 0.0
         self.underflow = np.where(plain, 0.0, UNDERFLOW * (filled + 8.0))
-        # A sum of non-negative terms is not negative, whatever rounding says.
         negative = np.bincount(np.repeat(np.arange(len(bias)), filled), weight.data < 0, len(bias))
-        self.non_negative = np.flatnonzero((negative == 0) & (bias >= 0))
+        self._adding = np.flatnonzero((negative == 0) & (bias >= 0))
+        self._added = _pattern(weight[self._adding])
         self.mixing = np.zeros(0, dtype=np.int64)
         if before is not None:
             self.mixing = _mixing_rows(weight, before)
         self.mixing_rows = self.rows.chosen(self.mixing)
+
+    def sums_of(self, non_negative: np.ndarray) -> np.ndarray:
+        """Rows that only add inputs which are not negative: neither is the sum, when rounded."""
+        if non_negative.all():
+            return self._adding
+        return np.asarray(self._adding[(self._added @ (~non_negative).astype(np.float64)) == 0])
 
 
 def _signed_parts(weight: sp.csr_array) -> sp.csr_array:
@@ -116,8 +123,12 @@ def _signed_parts(weight: sp.csr_array) -> sp.csr_array:
 
 
 def _mixing_rows(weight: sp.csr_array, below: _Prepared) -> np.ndarray:
-    """Rows with several entries whose columns depend on a common value of the layer below."""
-    several = np.flatnonzero(np.diff(weight.indptr) > 1)
+    """Rows with several entries whose columns depend on a common value of the layer below.
+
+    Rows with many entries are left out: nearly always too many of their ReLUs are open.
+    """
+    filled = np.diff(weight.indptr)
+    several = np.flatnonzero((filled > 1) & (filled <= _MOST_ENTRIES))
     if not len(several):
         return several
     count = _pattern(weight[several]) @ _pattern(below.rows.weight)
@@ -140,6 +151,7 @@ class _Level:
     magnitude: np.ndarray
     dead: np.ndarray
     open: np.ndarray
+    non_negative: np.ndarray
 
     @property
     def swapped(self) -> np.ndarray:
@@ -160,8 +172,9 @@ def _level(pre: Intervals, relu: np.ndarray) -> _Level:
         both[bent] = np.maximum(both[bent], 0.0)
         magnitude = np.maximum(np.abs(both[:size]), np.abs(both[size:]))
     dead = relu & (upper.max(axis=1) <= 0)
-    still_open = relu & ~dead & ~(lower.min(axis=1) >= 0)
-    return _Level(lower, upper, both, magnitude, dead, still_open)
+    positive = lower.min(axis=1) >= 0
+    still_open = relu & ~dead & ~positive
+    return _Level(lower, upper, both, magnitude, dead, still_open, relu | positive)
 
 
 class PhaseBounds:
@@ -185,9 +198,8 @@ class PhaseBounds:
         with np.errstate(all="ignore"):
             for index, layer in enumerate(self._layers):
                 pre = _interval(layer, levels[-1])
-                if index and self._layers[index - 1].relu.all():
-                    sums = layer.non_negative
-                    pre.lower[sums] = np.fmax(pre.lower[sums], 0.0)
+                sums = layer.sums_of(levels[-1].non_negative)
+                pre.lower[sums] = np.fmax(pre.lower[sums], 0.0)
                 if len(layer.mixing):
                     refined = self._back(index - 1, levels, layer.mixing_rows)
                     _intersect(pre, layer.mixing, refined)

@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
-from math import gcd
+from math import lcm
 
 import numpy as np
 import scipy.sparse as sp
@@ -119,22 +119,28 @@ def _null_vector(
     """
     columns = _integer_columns(rows, size)
     order = sorted(range(size), key=lambda k: (np.count_nonzero(columns[k]), k))
-    basis: list[tuple[int, np.ndarray]] = []  # (pivot row, column with its combination below)
     height = len(rows)
-    for done, k in enumerate(order):
-        column = np.zeros(height + size, dtype=object)
+    most = min(size, height + 1)  # so many columns must be dependent
+    basis: list[tuple[int, np.ndarray]] = []
+    for done, k in enumerate(order[:most]):
+        # Below the column stands the combination of columns that it has become.
+        column = np.zeros(height + most, dtype=object)
         column[:height] = columns[k]
-        column[height + k] = 1
+        column[height + done] = 1
+        divisor = 1
         for pivot, known in basis:
-            if column[pivot]:
-                column = known[pivot] * column - column[pivot] * known
-                column = _primitive(column)
+            # Bareiss: entries are minors of the matrix, so the division leaves no remainder.
+            column = (known[pivot] * column - column[pivot] * known) // divisor
+            divisor = known[pivot]
         places = np.flatnonzero(column[:height] != 0)
         if not len(places):
-            return tuple(Fraction(int(value)) for value in column[height:])
+            vector = [Fraction(0)] * size
+            for place, value in zip(order, column[height:], strict=False):
+                vector[place] = Fraction(int(value))
+            return tuple(vector)
         basis.append((int(places[0]), column))
         if progress is not None:
-            progress(done + 1, size)
+            progress(done + 1, most)
     return None
 
 
@@ -142,18 +148,10 @@ def _integer_columns(rows: list[dict[int, Fraction]], size: int) -> list[np.ndar
     """The columns, each row multiplied by its common denominator."""
     matrix = np.zeros((size, len(rows)), dtype=object)
     for index, row in enumerate(rows):
-        scale = 1
-        for value in row.values():
-            scale = scale * value.denominator // gcd(scale, value.denominator)
+        scale = lcm(*(value.denominator for value in row.values()))
         for column, value in row.items():
             matrix[column, index] = int(value * scale)
     return list(matrix)
-
-
-def _primitive(column: np.ndarray) -> np.ndarray:
-    """The column divided by the greatest common divisor of its entries."""
-    common = gcd(*(int(value) for value in column if value))
-    return column // common if common > 1 else column
 
 
 def _checked(network: Network, budget: Fraction, direction: Rationals) -> IndistinguishablePair:
