@@ -44,8 +44,8 @@ GROUPS = (
     ("vnncomp", "reach_prob_density/onnx/"),
 )
 """(list, how the network's path starts): ten groups of plain fully connected ReLU networks. The
-rule, fixed before any time was looked at: of each group the instance in the middle of its list
-(number ``count // 2`` counted from 0)."""
+rule, fixed before the measurement: of each group the instance in the middle of its list (number
+``count // 2`` counted from 0)."""
 
 PACKAGES = ("relucert", "omlt", "pyomo", "highspy", "pulp", "numpy", "scipy")
 GRACE_SECONDS = 60.0
