@@ -345,6 +345,31 @@ def test_points_far_from_the_origin_and_tiny_ones_are_decided_alike():
         assert agrees(data, Fraction(1, 4) * Fraction(scale), 2)
 
 
+def test_coordinates_of_very_different_sizes_are_no_obstacle_without_balls():
+    rows = np.array([[0, 0], [1e-9, 1e9], [0, 1e9], [1e-9, 0]])
+    assert isinstance(decide(points(rows, XOR[1]), Fraction(0), 1).answer, No)
+    assert agrees(points(rows, XOR[1]), Fraction(0), 2)
+    nearly = [[0, 0], [1, 1e-9], [2, 0], [1, -1e-9], [3, 1e-9]]
+    assert agrees(points(nearly, [1, -1, 1, 1, -1]), Fraction(0), 2)
+
+
+def test_weights_beyond_float64_are_unknown():
+    data = points(np.array(XOR[0]) * 2.0**-1040, XOR[1])
+    answer = decide(data, Fraction(0), 2).answer
+    assert isinstance(answer, Unknown)
+    assert answer.reason is Reason.NUMERICS
+
+
+def test_the_same_question_has_the_same_answer_to_the_last_bit():
+    instance = formula_data(random_formula(5, 6, 1), Fraction(9, 10))
+    first, second = (decide(instance.data, instance.budget, 2).answer for _ in range(2))
+    if isinstance(first, No):
+        assert first == second
+    else:
+        layers = zip(first.network.layers, second.network.layers, strict=True)
+        assert all(np.array_equal(a.weight, b.weight) for a, b in layers)
+
+
 # -- balls -----------------------------------------------------------------------------------------
 
 

@@ -32,22 +32,24 @@ def sparse_dot(weights: Mapping[int, Fraction], point: SparsePoint) -> Fraction:
 
 @dataclass(frozen=True, eq=False)
 class Coordinates:
-    """Float64 coordinates for the solvers: ``(x - shift) * scale``, and the budget so scaled.
+    """Float64 coordinates for the solvers: ``(x - shift) * scales``, and the budget so scaled.
 
-    Shifted only where the points are dense: sparse points stay sparse.
+    Shifted only where the points are dense: sparse points stay sparse. The scales are powers of
+    two, all equal unless the budget is 0: balls must stay balls.
     """
 
     matrix: sp.csr_array
     radius: float
     shift: tuple[Fraction, ...]
-    scale: Fraction
+    scales: tuple[Fraction, ...]
 
     def of(self, point: SparsePoint) -> np.ndarray:
         """The solver's coordinates of any exact point, dense (dimension,)."""
         dense = [-value for value in self.shift] or [Fraction(0)] * self.matrix.shape[1]
         for index, value in point:
             dense[index] += value
-        return np.array([nearest_float(value * self.scale) for value in dense])
+        pairs = zip(dense, self.scales, strict=True)
+        return np.array([nearest_float(value * scale) for value, scale in pairs])
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,13 +86,21 @@ class Balls:
             first = dict(self.points[0])
             shift = tuple(first.get(index, Fraction(0)) for index in range(self.dimension))
         rows = [self._shifted(point, shift) for point in self.points]
-        largest = max((abs(value) for row in rows for _, value in row), default=Fraction(0))
-        scale = _power_of_two_near(1 / largest) if largest else Fraction(1)
+        scales = self._scales(rows)
         starts = np.cumsum([0, *map(len, rows)])
         columns = np.array([index for row in rows for index, _ in row], dtype=np.int32)
-        values = np.array([nearest_float(value * scale) for row in rows for _, value in row])
+        values = np.array([nearest_float(v * scales[i]) for row in rows for i, v in row])
         matrix = sp.csr_array((values, columns, starts), shape=(len(self), self.dimension))
-        return Coordinates(matrix, nearest_float(self.budget * scale), shift, scale)
+        return Coordinates(matrix, nearest_float(self.budget * scales[0]), shift, scales)
+
+    def _scales(self, rows: list[SparsePoint]) -> tuple[Fraction, ...]:
+        largest = [Fraction(0)] * self.dimension
+        for row in rows:
+            for index, value in row:
+                largest[index] = max(largest[index], abs(value))
+        if self.budget:
+            largest = [max(largest)] * self.dimension
+        return tuple(_power_of_two_near(1 / size) if size else Fraction(1) for size in largest)
 
     @staticmethod
     def _shifted(point: SparsePoint, shift: tuple[Fraction, ...]) -> SparsePoint:

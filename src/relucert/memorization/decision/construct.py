@@ -69,8 +69,8 @@ def half_space(
     Where that is possible h < 0 on the whole balls around the points, else the threshold is
     near the balls inside, so that as much as possible is cut off.
     """
-    scale = balls.coordinates.scale
-    rounded = {index: value * scale for index, value in _rounded(weights, bits).items()}
+    scales = balls.coordinates.scales
+    rounded = {index: value * scales[index] for index, value in _rounded(weights, bits).items()}
     own = Affine(rounded, Fraction(0))
     reach = balls.budget * own.norm
     low = min(own(balls.points[index]) for index in inside) - reach
@@ -119,14 +119,14 @@ def bevel_functions(
     weights: np.ndarray, biases: np.ndarray, level: float, bits: int, balls: Balls
 ) -> tuple[Affine, Affine, Fraction]:
     """z1, z2 and c in the data's own coordinates, of size about one, rounded to a grid."""
-    shift, scale = balls.coordinates.shift, balls.coordinates.scale
+    shift, scales = balls.coordinates.shift, balls.coordinates.scales
     size = max(float(np.abs(weights).max()), abs(level), float(np.abs(biases).max()), 1e-300)
     unit = Fraction(2) ** (bits - int(np.ceil(np.log2(size))))
     step = Fraction(1, 2**bits)
     functions = []
     for row, bias in zip(weights, biases, strict=True):
         rounded = {
-            int(i): round(Fraction(float(row[i])) * unit) * step * scale
+            int(i): round(Fraction(float(row[i])) * unit) * step * scales[int(i)]
             for i in np.flatnonzero(row)
         }
         offset = sum((rounded.get(i, Fraction(0)) * s for i, s in enumerate(shift)), Fraction(0))

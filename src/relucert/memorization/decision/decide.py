@@ -115,6 +115,8 @@ def _answered(question: _Question) -> Answer:
         return Unknown(Reason.INTERRUPTED, f"after {question.limits.elapsed:.1f} s")
     except MemoryError:
         return Unknown(Reason.MEMORY, f"after {question.limits.elapsed:.1f} s")
+    except OverflowError:
+        return Unknown(Reason.NUMERICS, "weights beyond float64: scale the data")
     except SolverError as error:
         if question.limits.out_of_time:
             return Unknown(Reason.TIME)

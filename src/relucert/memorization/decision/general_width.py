@@ -165,7 +165,7 @@ class _Signs:
         coordinates = self.balls.coordinates
         nearest = self.balls.label_map.decision.kind == "nearest"
         scale = float(x[layout["scale"][0]]) if nearest else 1.0
-        weights = x[layout["weights"]] / scale * float(coordinates.scale)
+        weights = x[layout["weights"]] / scale * np.array([float(s) for s in coordinates.scales])
         shift = np.array([float(v) for v in coordinates.shift] or [0.0] * self.balls.dimension)
         biases = x[layout["biases"]] / scale - weights @ shift
         constant = x[layout["constant"]] / scale

@@ -249,6 +249,8 @@ class _Search:
             if index not in kept[j]:
                 continue
             fewer = [members - {index} if i == j else members for i, members in enumerate(kept)]
+            if not any(fewer):
+                continue
             answer = self._together(fewer)
             if isinstance(answer, TiedBlocked):
                 blocked, kept = answer, [set(members) for members in answer.excluded]

@@ -151,7 +151,7 @@ def _part(values: dict, kind: str) -> dict[int, Fraction]:
 
 
 def _central(inside: tuple[int, ...], kept: sp.csr_array, outside: sp.csr_array) -> int:
-    """The inside point with the least sum of l_1 distances to the points outside."""
+    """The inside point nearest, in l_1, to the median of the points outside: few differences."""
     target = np.median(outside.toarray(), axis=0) if outside.shape[0] else 0.0
     distances = np.abs(kept.toarray() - target).sum(axis=1)
     return inside[int(np.argmin(distances))]
