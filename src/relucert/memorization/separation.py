@@ -54,8 +54,8 @@ class Separation:
 def separation_bound(points: LabelledPoints, progress: Progress | None = None) -> Separation | None:
     """The exact separation bound in l_inf and a closest pair; None when there is one label only.
 
-    progress: called with (points done, points in all). Takes memory for three copies of the
-    points in float64 at most. Raises QueryError for coordinates that are not finite. A bound of
+    progress: called with (points done, points in all). Takes 8 kB of memory a point beside their
+    float64 values. Raises QueryError for coordinates that are not finite. A bound of
     zero means that two equal points have different labels.
     """
     labels = points.labels

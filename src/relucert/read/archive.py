@@ -57,7 +57,9 @@ class Archive:
 
     def optional(self, name: str) -> np.ndarray | None:
         """The array ``name``, None when there is none; no objects, no surprises in size."""
-        if name not in self.names:
+        try:
+            self._zip.getinfo(f"{name}.npy")  # the names themselves would be searched one by one
+        except KeyError:
             return None
         try:
             content = self._zip.read(f"{name}.npy")
