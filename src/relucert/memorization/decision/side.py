@@ -60,14 +60,17 @@ class Side:
     def disjoint_conflicts(
         self, excluded: Collection[int], beyond: Collection[int] = (), slot: int = 0
     ) -> Iterator[AloneConflict]:
-        """Minimal conflicts without common points, until the rest can be excluded.
+        """Minimal conflicts without common points, as many as there are.
 
-        Conflicts of the balls' centres come first: their multipliers are simpler.
+        Conflicts of the balls' centres come first, for their multipliers are simpler; with some
+        of them found the balls themselves are not asked about.
+
         slot: the half-space asked about, so that its programme starts from the last answer.
         """
         left, aside = set(excluded), set(beyond)
+        found = False
         for radius in dict.fromkeys((Fraction(0), self.balls.budget)):
-            while left:
+            while left and not (found and radius):
                 blocked = self._blocked(left, aside, radius, slot)
                 if blocked is None:
                     break
@@ -78,6 +81,7 @@ class Side:
                     raise DoubtError
                 if not conflict.beyond:
                     self.conflicts.append(conflict)
+                found = found or not radius
                 yield conflict
                 used = {*conflict.excluded, *conflict.beyond}
                 left -= used
