@@ -1,8 +1,10 @@
 """Certificates: valid ones are accepted, every corruption is rejected, none raises."""
 
+import ast
 import copy
 import json
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ from support.formula_data import formula_data, random_formula
 
 from reductions.rup import check_proof
 from relucert.errors import FileError
+from relucert.memorization.decision import check as check_module
 from relucert.memorization.decision.certificate import read_certificate, write_certificate
 from relucert.memorization.decision.check import check_no_certificate
 from relucert.memorization.decision.check_rup import refutes_clauses
@@ -80,6 +83,22 @@ def _accepted(certified, record=None, budget=None, width=None, data=None):
         width or own_width,
         own_record if record is None else record,
     ).accepted
+
+
+def test_the_checker_shares_nothing_with_the_search():
+    allowed = {
+        "check.py": {
+            "relucert.exact",
+            "relucert.read.points",
+            "relucert.memorization.decision.check_rup",
+        },
+        "check_rup.py": set(),
+    }
+    folder = Path(check_module.__file__).parent
+    for name, modules in allowed.items():
+        tree = ast.parse((folder / name).read_text(encoding="utf-8"))
+        used = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+        assert {module for module in used if module.startswith("relucert")} == modules
 
 
 def test_valid_certificates_are_accepted_and_survive_a_file(certified, tmp_path):

@@ -1,9 +1,15 @@
 """``relucert decide``: answers, files, exit codes, one-line errors."""
 
 import json
+import signal
+import subprocess
+import sys
+import time
 from fractions import Fraction
 
+import numpy as np
 import pytest
+from support.formula_data import formula_data, random_formula
 
 from relucert.cli import main
 from relucert.memorization.decision.certificate import read_certificate
@@ -138,3 +144,18 @@ def test_a_time_limit_is_unknown(run, xor):
     code, out, _ = run(xor, "--budget", "0.2", "--timeout", "1e-9")
     assert code == 3
     assert "Unknown (time limit" in out
+
+
+@pytest.mark.slow
+def test_ctrl_c_during_a_milp_is_unknown_and_no_crash(tmp_path):
+    """In a process of its own: a solver thread left running would abort it at its end."""
+    data = formula_data(random_formula(60, 4.26, 1)).data
+    path = tmp_path / "data.npz"
+    np.savez(path, points=data.values, labels=data.labels)
+    command = [sys.executable, "-m", "relucert", "decide", str(path), "--budget", "0"]
+    process = subprocess.Popen([*command, "--engine", "milp"], stdout=subprocess.PIPE, text=True)
+    time.sleep(15)
+    process.send_signal(signal.SIGINT)
+    out, _ = process.communicate(timeout=60)
+    assert process.returncode == 3
+    assert "Unknown (interrupted" in out

@@ -134,14 +134,23 @@ class _Watch:
 
 def _run_interruptibly(highs: Any, watch: _Watch) -> None:
     """Run in a thread, so that Ctrl-C reaches Python and can cancel the solve."""
-    thread = threading.Thread(target=highs.run, daemon=True)
-    thread.start()
+    done = threading.Event()
+
+    def run() -> None:
+        try:
+            highs.run()
+        finally:
+            done.set()
+
+    threading.Thread(target=run, daemon=True).start()
+    # Not Thread.join: interrupted, it takes the thread for stopped (CPython 3.11), and leaving
+    # while HiGHS runs would end the process in an abort.
     try:
-        while thread.is_alive():
-            thread.join(0.2)
+        while not done.wait(0.2):
+            pass
     except KeyboardInterrupt:
         watch.cancelled.set()
-        thread.join()
+        done.wait()
         raise
 
 
