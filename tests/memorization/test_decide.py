@@ -337,6 +337,20 @@ def test_limits_and_interrupts_are_unknown(monkeypatch):
     assert answer.reason is Reason.INTERRUPTED
 
 
+@pytest.mark.parametrize("engine", ["sat", "milp"])
+@pytest.mark.parametrize("label", [1, -1])
+@pytest.mark.parametrize("budget", [Fraction(0), Fraction(1, 50)])
+def test_three_edges_need_a_bevel(label, budget, engine):
+    """Around x < 1, y < 1, x + y < 1: no two half-planes exclude all points outside."""
+    inside = [[0.875, -3], [0.875, 0], [0.4375, 0.4375], [0, 0.875], [-3, 0.875]]
+    outside = [[1.125, -3], [1.125, 0], [0.5625, 0.5625], [0, 1.125], [-3, 1.125]]
+    data = points(inside + outside, [label] * 5 + [-label] * 5)
+    answer = decide(data, budget, 2, engine=engine).answer
+    assert isinstance(answer, Yes)
+    assert answer.shape == f"bevel around label {label:+d}"
+    assert problem(data, budget, 2).check(answer.network)
+
+
 def test_points_far_from_the_origin_and_tiny_ones_are_decided_alike():
     rows, labels = np.array(XOR[0], dtype=float), XOR[1]
     for scale, shift in ((2.0**-30, 0.0), (2.0**20, 2.0**40), (1.0, -1000.0)):
