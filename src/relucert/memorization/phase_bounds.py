@@ -2,7 +2,7 @@
 
 Intervals, layer by layer, cannot see that a + relu(b - a) is the larger of a and b, and double it
 at every step. Here a row over a layer's outputs that mixes related values is also bounded one
-layer (and two, three) back: with every sign pattern of the few ReLUs in the row that are not
+layer back, and if need be several: with every sign pattern of the few ReLUs in the row that are not
 stable, the row is an affine function of what came before, and
 
 - an upper bound for every possible pattern gives their maximum, an upper bound on the row;
