@@ -12,11 +12,11 @@ RANKS = [
     {"errors", "exact", "limits"},
     {"network", "query"},
     {"verdict"},
-    {"radius_bracket", "read", "write"},
+    {"radius_bracket", "read", "write", "proof"},
     {"bounds"},
     {"lp"},
     {"milp", "search"},
-    {"report"},
+    {"prover", "report"},
     {"verify", "radius"},
     {"batch", "bench", "memorization"},
     {"commands"},
@@ -25,7 +25,7 @@ RANKS = [
 ]
 # Within these ranks the modules are the foundation together and may lean on one another.
 TOGETHER = [{"errors", "exact", "limits"}, {"network", "query"}]
-TRUSTED_BASE = ("errors", "exact", "network", "query", "verdict", "read")
+TRUSTED_BASE = ("errors", "exact", "network", "query", "verdict", "read", "proof")
 HEAVY = {
     "highspy": {"relucert/lp/highs.py"},
     "pulp": {"relucert/milp/pulp_model.py"},

@@ -32,6 +32,7 @@ class Method(Enum):
     """By what means a query was proved; ``rigorous`` means no rounding error is unaccounted."""
 
     EMPTY = "nothing is unsafe"
+    CHECKED = "proof checked, rounding bounded"
     BOUNDS = "linear bounds, rounding bounded"
     LP_DUAL = "linear programme's dual, rounding bounded"
     ENUMERATION = "enumeration of activation patterns, exact"

@@ -1,0 +1,242 @@
+"""The checker's exact arithmetic: integers with a common power of two, and a denominator.
+
+A block of rows is ``numerators * 2**exponent / denominator`` with Python integers. Nothing is
+rounded but, outward, the float64 bounds at the end and, upward to a multiple of 2**-40, the
+slopes of the lines above unstable ReLUs, for which any larger slope is valid too.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.sparse as sp
+
+from relucert.network import Matrix, Network
+from relucert.proof.arithmetic import Bounds, Objective, Relaxation
+
+__all__ = ["Exact", "ExactRows"]
+
+_SLOPE_BITS = 40
+_LEAST_EXPONENT = -1074
+_QUOTIENT_BITS = 64
+
+
+@dataclass(frozen=True, eq=False)
+class Integers:
+    """``values * 2**exponent``: an object array of int of any shape."""
+
+    values: np.ndarray
+    exponent: int
+
+    def at(self, exponent: int) -> np.ndarray:
+        """The values for a smaller or equal exponent."""
+        shift = self.exponent - exponent
+        return self.values * (1 << shift) if shift else self.values
+
+    def plus(self, other: Integers) -> Integers:
+        """The sum, entry by entry."""
+        exponent = min(self.exponent, other.exponent)
+        return Integers(np.asarray(self.at(exponent) + other.at(exponent)), exponent)
+
+    def reduced(self) -> Integers:
+        """The same numbers with common powers of two taken out."""
+        common = int(np.bitwise_or.reduce(self.values, axis=None)) if self.values.size else 0
+        shift = (common & -common).bit_length() - 1
+        return Integers(self.values >> shift, self.exponent + shift) if shift > 0 else self
+
+
+def _integers(values: np.ndarray) -> Integers:
+    """Finite float64 values as integers over their least power of two."""
+    pairs = [float(value).as_integer_ratio() for value in values.ravel()]
+    bits = max((denominator.bit_length() for _, denominator in pairs), default=1) - 1
+    whole = np.empty(len(pairs), dtype=object)
+    whole[:] = [n << (bits + 1 - d.bit_length()) for n, d in pairs]
+    return Integers(whole.reshape(values.shape), -bits).reduced()
+
+
+@dataclass(frozen=True, eq=False)
+class ExactRows:
+    """``(rows @ v + constant) / denominator``: (rows, values) and (rows,)."""
+
+    rows: Integers
+    constant: Integers
+    denominator: int
+
+
+class _ExactMatrix:
+    """A float64 matrix as integers; zero entries of a sparse one are not stored."""
+
+    def __init__(self, matrix: Matrix) -> None:
+        self.shape = matrix.shape
+        self.columns: sp.csc_array | None = None
+        if sp.issparse(matrix):
+            self.columns = sp.csc_array(matrix)
+            self.entries = _integers(np.asarray(self.columns.data))
+        else:
+            self.entries = _integers(np.asarray(matrix))
+
+    def times(self, rows: Integers) -> Integers:
+        """``rows @ matrix``."""
+        exponent = rows.exponent + self.entries.exponent
+        if self.columns is None:
+            used = np.flatnonzero((rows.values != 0).any(axis=0))
+            if not len(used):
+                shape = (len(rows.values), self.shape[1])
+                return Integers(np.zeros(shape, dtype=object), exponent)
+            product = rows.values[:, used] @ self.entries.values[used]
+            return Integers(np.asarray(product), exponent).reduced()
+        starts = self.columns.indptr
+        product = np.zeros((len(rows.values), self.shape[1]), dtype=object)
+        filled = np.flatnonzero(np.diff(starts) > 0)
+        for number, row in enumerate(rows.values):
+            terms = row[self.columns.indices] * self.entries.values
+            if len(filled):
+                product[number, filled] = np.add.reduceat(terms, starts[filled])
+        return Integers(product, exponent).reduced()
+
+
+class Exact:
+    """Integers throughout, for one network."""
+
+    name = "exact"
+
+    def __init__(self, network: Network) -> None:
+        self.layers = network.layers
+        self.weights = [_ExactMatrix(layer.weight) for layer in self.layers]
+        self.transposed = [
+            (_ExactMatrix(_positive(layer.weight).T), _ExactMatrix(_positive(-layer.weight).T))
+            for layer in self.layers
+        ]
+        self.biases = [_integers(layer.bias) for layer in self.layers]
+        self.divisors = [_reciprocals(layer.divisor) for layer in self.layers]
+
+    def interval(self, index: int, inputs: Bounds) -> Bounds:
+        """Positive weights meet one end, negative weights the other; see `Arithmetic`."""
+        positive, negative = self.transposed[index]
+        ends = _integers(np.stack([inputs.lower, inputs.upper]))
+        swapped = Integers(-ends.values[::-1], ends.exponent)
+        sums = positive.times(ends).plus(negative.times(swapped)).plus(self.biases[index])
+        denominator = 1
+        if (divisor := self.divisors[index]) is not None:
+            sums, denominator = _scaled(sums, divisor[0]), divisor[1]
+        lower = _floats_below(Integers(sums.values[0], sums.exponent), denominator)
+        upper = _floats_below(Integers(-sums.values[1], sums.exponent), denominator)
+        return Bounds(lower, -upper)
+
+    def units(self, index: int, neurons: np.ndarray) -> ExactRows:
+        """See `Arithmetic`."""
+        count = len(neurons)
+        rows = np.zeros((2 * count, self.layers[index].output_size), dtype=object)
+        rows[np.arange(count), neurons] = 1
+        rows[count + np.arange(count), neurons] = -1
+        return ExactRows(Integers(rows, 0), Integers(np.zeros(2 * count, dtype=object), 0), 1)
+
+    def objective(self, objective: Objective, outputs: Bounds) -> ExactRows:
+        """See `Arithmetic`; ``outputs`` is not needed here."""
+        values = (*objective.coefficients, -objective.limit)
+        common = math.lcm(*(value.denominator for value in values))
+        whole = np.empty((1, len(values)), dtype=object)
+        whole[0, :] = [value.numerator * (common // value.denominator) for value in values]
+        return ExactRows(Integers(whole[:, :-1], 0), Integers(whole[:, -1], 0), common)
+
+    def before_relu(self, rows: ExactRows, relaxation: Relaxation) -> ExactRows:
+        """See `Arithmetic`."""
+        below, above, offset = _lines(relaxation)
+        entries, constant = rows.rows, rows.constant
+        if relaxation.unstable.any():
+            positive = np.asarray(entries.values > 0, dtype=bool)
+            shift = np.where(positive, 0, entries.values) @ offset.values
+            constant = constant.plus(Integers(shift, entries.exponent + offset.exponent))
+            factors = np.where(positive, below, above)
+            entries = Integers(entries.values * factors, entries.exponent - _SLOPE_BITS)
+        elif relaxation.dead.any():
+            entries = Integers(np.where(relaxation.dead, 0, entries.values), entries.exponent)
+        if relaxation.taken is not None:
+            taken = _integers(relaxation.taken)
+            less = Integers(-taken.values * rows.denominator, taken.exponent)
+            entries = entries.plus(less)
+        return ExactRows(entries, constant, rows.denominator)
+
+    def before_affine(self, rows: ExactRows, index: int, inputs: Bounds) -> ExactRows:
+        """See `Arithmetic`; ``inputs`` is not needed here."""
+        entries, constant, denominator = rows.rows, rows.constant, rows.denominator
+        if (divisor := self.divisors[index]) is not None:
+            entries, denominator = _scaled(entries, divisor[0]), denominator * divisor[1]
+            constant = Integers(constant.values * divisor[1], constant.exponent)
+        bias = self.biases[index]
+        shift = Integers(entries.values @ bias.values, entries.exponent + bias.exponent)
+        product = self.weights[index].times(entries)
+        return ExactRows(product, constant.plus(shift), denominator)
+
+    def minimum(self, rows: ExactRows, box: Bounds) -> np.ndarray:
+        """See `Arithmetic`; exact, then rounded down to float64."""
+        ends = _integers(np.stack([box.lower, box.upper]))
+        positive = np.asarray(rows.rows.values > 0, dtype=bool)
+        chosen = np.where(positive, ends.values[0], ends.values[1])
+        least = (rows.rows.values * chosen).sum(axis=1)
+        total = Integers(least, rows.rows.exponent + ends.exponent).plus(rows.constant)
+        return _floats_below(total, rows.denominator)
+
+
+def _positive(matrix: Matrix) -> Matrix:
+    return sp.csr_array(matrix).maximum(0.0) if sp.issparse(matrix) else np.maximum(matrix, 0.0)
+
+
+def _reciprocals(divisor: np.ndarray | None) -> tuple[Integers, int] | None:
+    """Numbers and one denominator: number / denominator is one over the divisor."""
+    if divisor is None:
+        return None
+    ratios = [float(value).as_integer_ratio() for value in divisor]
+    common = math.lcm(*(numerator for numerator, _ in ratios))
+    values = np.empty(len(ratios), dtype=object)
+    values[:] = [denominator * (common // numerator) for numerator, denominator in ratios]
+    return Integers(values, 0), common
+
+
+def _scaled(entries: Integers, factors: Integers) -> Integers:
+    return Integers(entries.values * factors.values, entries.exponent + factors.exponent)
+
+
+def _lines(relaxation: Relaxation) -> tuple[np.ndarray, np.ndarray, Integers]:
+    """Slopes from below and above times 2**40, and the offset from above."""
+    known = relaxation.cache.get("exact")
+    if known is not None:
+        return known  # type: ignore[return-value]
+    one = 1 << _SLOPE_BITS
+    size = len(relaxation.dead)
+    below, above = np.zeros(size, dtype=object), np.zeros(size, dtype=object)
+    alive = ~relaxation.dead
+    below[alive] = above[alive] = one
+    offset = np.zeros(size, dtype=object)
+    ends = _integers(np.stack([relaxation.pre.lower, relaxation.pre.upper]))
+    for neuron in np.flatnonzero(relaxation.unstable).tolist():
+        lower, upper = ends.values[0, neuron], ends.values[1, neuron]
+        slope = -(-(upper << _SLOPE_BITS) // (upper - lower))
+        below[neuron] = int(relaxation.slopes[neuron]) * (one // 256)
+        above[neuron] = slope
+        offset[neuron] = -slope * lower
+    lines = (below, above, Integers(offset, ends.exponent - _SLOPE_BITS))
+    relaxation.cache["exact"] = lines
+    return lines
+
+
+def _floats_below(numbers: Integers, denominator: int) -> np.ndarray:
+    """For every number over the denominator a float64 that is not above it."""
+    return np.array(
+        [_float_below(int(value), numbers.exponent, denominator) for value in numbers.values],
+        dtype=np.float64,
+    )
+
+
+def _float_below(value: int, exponent: int, denominator: int) -> float:
+    if denominator != 1:
+        spare = max(0, _QUOTIENT_BITS + denominator.bit_length() - value.bit_length())
+        value, exponent = (value << spare) // denominator, exponent - spare
+    excess = max(value.bit_length() - 53, _LEAST_EXPONENT - exponent, 0)
+    value, exponent = value >> excess, exponent + excess
+    try:
+        return math.ldexp(value, exponent)
+    except OverflowError:
+        return -math.inf if value < 0 else float(np.finfo(np.float64).max)

@@ -1,0 +1,172 @@
+"""Proof files as streams of lines: compressed, and never more than one line in memory."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO
+
+from relucert.errors import FileError
+from relucert.proof.records import CaseRecord, EndRecord, Record, parse_record
+from relucert.proof.subject import SEMANTICS, Subject
+
+__all__ = ["FORMAT", "ProofReader", "ProofWriter"]
+
+FORMAT = "relucert-proof 1"
+MAX_LINE = 8 * 1024**2
+MAX_BYTES = 64 * 1024**3
+_CHUNK = 1 << 16
+
+
+class ProofReader:
+    """The records of a proof file, one after another.
+
+    Every way of being malformed is a FileError naming the line: not gzip, truncated, bytes after
+    the end, over-long lines, more than ``max_bytes`` decompressed, another version, a record
+    that cannot be read, a count that is not the number of records.
+    """
+
+    def __init__(self, path: str | Path, max_bytes: int = MAX_BYTES) -> None:
+        self.path = Path(path)
+        self.line_number = 0
+        self.records = 0
+        self.text = ""
+        self._lines = self._split(max_bytes)
+
+    def expect_subject(self, subject: Subject) -> None:
+        """Read the header; FileError when it is not about ``subject``."""
+        if self._line() != FORMAT:
+            version = self.text.startswith(FORMAT.split(" ", maxsplit=1)[0])
+            what = "another version of the format" if version else "not a relucert proof"
+            raise self._error(f"{what}; this program reads {FORMAT!r}")
+        for name, wanted in (("network", subject.network), ("query", subject.query)):
+            if self._line() != wanted:
+                if not self.text.startswith(f"{name} "):
+                    raise self._error(f"expected the line of the {name}")
+                raise self._error(f"the proof is for another {name}; here it is {wanted!r}")
+        for line in subject.query_lines:
+            if self._line() != line:
+                raise self._error("the proof is for another query")
+        if self._line() != SEMANTICS:
+            raise self._error(f"expected {SEMANTICS!r}")
+
+    def next(self) -> Record:
+        """The next record; at the end, `EndRecord`, after which nothing follows."""
+        line = self._line()
+        try:
+            record = parse_record(line)
+        except ValueError as error:
+            raise self._error(str(error)) from None
+        if isinstance(record, EndRecord):
+            if record.count != self.records:
+                raise self._error(f"the end counts {record.count} records of {self.records}")
+            if next(self._lines, None) is not None:
+                raise self._error("something follows the end")
+            return record
+        self.records += 1
+        return record
+
+    def _line(self) -> str:
+        line = next(self._lines, None)
+        if line is None:
+            self.line_number += 1
+            raise self._error("the file stops before the end of the proof")
+        self.line_number += 1
+        try:
+            self.text = line.decode("ascii")
+        except UnicodeDecodeError:
+            raise self._error("not ASCII text") from None
+        return self.text
+
+    def _error(self, problem: str) -> FileError:
+        return FileError(self.path, problem, f"line {self.line_number}")
+
+    def _split(self, max_bytes: int) -> Iterator[bytes]:
+        """Lines without their ends; what follows the last end of line is malformed."""
+        rest = b""
+        for chunk in self._decompressed(max_bytes):
+            *lines, rest = (rest + chunk).split(b"\n")
+            yield from lines
+            if len(rest) > MAX_LINE:
+                raise self._error(f"a line of more than {MAX_LINE:,} bytes follows")
+        if rest:
+            raise self._error("the file stops within the next line")
+
+    def _decompressed(self, max_bytes: int) -> Iterator[bytes]:
+        """One gzip member and nothing after it, a little at a time."""
+        inflate, total = zlib.decompressobj(wbits=31), 0
+        try:
+            with self.path.open("rb") as raw:
+                while data := raw.read(_CHUNK):
+                    if inflate.eof:
+                        raise self._error("bytes follow the compressed stream")
+                    while data:
+                        piece = inflate.decompress(data, _CHUNK)
+                        data = inflate.unconsumed_tail
+                        total += len(piece)
+                        if total > max_bytes:
+                            raise self._error(f"decompresses to more than {max_bytes:,} bytes")
+                        yield piece
+                    if inflate.unused_data:
+                        raise self._error("bytes follow the compressed stream")
+        except zlib.error as error:
+            raise self._error(f"broken gzip stream ({error})") from None
+        except OSError as error:
+            raise FileError(self.path, f"cannot be read ({error.strerror or error})") from None
+        while not inflate.eof and (piece := inflate.decompress(inflate.unconsumed_tail, _CHUNK)):
+            yield piece
+        if not inflate.eof:
+            raise self._error("the compressed stream is cut off")
+
+
+class ProofWriter:
+    """Writes a proof to a temporary name; it gets its own name when it is complete."""
+
+    def __init__(self, path: str | Path, subject: Subject) -> None:
+        self.path = Path(path)
+        self.temporary = self.path.with_name(f".{self.path.name}.part")
+        self.records = 0
+        try:
+            self._raw: BinaryIO = self.temporary.open("wb")
+        except OSError as error:
+            raise FileError(path, f"cannot be written ({error.strerror or error})") from None
+        zipped = gzip.GzipFile(filename="", mode="wb", fileobj=self._raw, mtime=0)
+        self._text = io.TextIOWrapper(zipped, encoding="ascii", newline="\n")
+        header = (FORMAT, subject.network, subject.query, *subject.query_lines, SEMANTICS)
+        for line in header:
+            self._text.write(line + "\n")
+
+    def __enter__(self) -> ProofWriter:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Without `finish` nothing is left behind."""
+        if not self._raw.closed:
+            self._text.close()
+            self._raw.close()
+            self.temporary.unlink(missing_ok=True)
+
+    def write(self, record: Record) -> None:
+        """One more record (`CaseRecord` and inner ones; `finish` writes the end)."""
+        self.records += 1
+        self._text.write(record.text + "\n")
+
+    def start_case(self, index: int) -> None:
+        """The tree of case ``index`` follows."""
+        self.write(CaseRecord(index))
+
+    def finish(self) -> None:
+        """Write the end and give the file its name."""
+        self._text.write(EndRecord(self.records).text + "\n")
+        self._text.close()
+        self._raw.close()
+        self.temporary.replace(self.path)

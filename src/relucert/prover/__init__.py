@@ -1,0 +1,1 @@
+"""Finding proofs. Nothing here is trusted: what it writes is checked by `relucert.proof`."""

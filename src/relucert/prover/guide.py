@@ -1,0 +1,104 @@
+"""From the checker's regions to the search's bounds, which guide where to split and what to mix."""
+
+from __future__ import annotations
+
+import numpy as np
+import scipy.sparse as sp
+
+from relucert.bounds.backward import Relaxation, Substitution, substituted
+from relucert.bounds.interval import Intervals, rectified
+from relucert.bounds.unsafe import FloatRows
+from relucert.network import Network
+from relucert.proof.arithmetic import Bounds
+from relucert.proof.region import Region
+from relucert.proof.rounded import Rounded, RoundedRows
+
+__all__ = ["Guide", "chain_of", "linear_rows", "mixing_weights", "short_weights"]
+
+_MIXING_STEPS = 60
+_WEIGHT_STEPS = 64
+
+
+class Guide(Rounded):
+    """The checker's rounded arithmetic, that also remembers the last linear bounds of neurons.
+
+    slopes: by layer (outputs, inputs): how a pre-activation moves with the inputs, roughly.
+    """
+
+    def __init__(self, network: Network) -> None:
+        super().__init__(network)
+        self.slopes: dict[int, np.ndarray] = {}
+        self._asked: tuple[int, np.ndarray] | None = None
+
+    def units(self, index: int, neurons: np.ndarray) -> RoundedRows:
+        """As the checker's; remembers who asks."""
+        self._asked = (index, neurons)
+        return super().units(index, neurons)
+
+    def minimum(self, rows: RoundedRows, box: Bounds) -> np.ndarray:
+        """As the checker's; keeps the linear bounds it is about."""
+        if self._asked is not None:
+            index, neurons = self._asked
+            count = len(neurons)
+            slopes = np.zeros((self.layers[index].output_size, rows.rows.shape[1]))
+            slopes[neurons] = 0.5 * (rows.rows[:count] - rows.rows[count:])
+            self.slopes[index] = slopes
+            self._asked = None
+        return super().minimum(rows, box)
+
+
+def chain_of(
+    network: Network, region: Region, slopes: dict[int, np.ndarray] | None = None
+) -> list[Relaxation]:
+    """The region's bounds in the form that `relucert.bounds` works with."""
+    chain = []
+    inputs = Intervals(region.box.lower, region.box.upper)
+    for index, (layer, bounds) in enumerate(zip(network.layers, region.layers, strict=True)):
+        pre = Intervals(bounds.lower, bounds.upper)
+        own = None if slopes is None else slopes.get(index)
+        if slopes is not None and index == 0:
+            own = np.asarray(layer.weight if layer.is_dense else sp.csr_array(layer.weight).toarray())
+        chain.append(Relaxation(layer, pre, inputs, own))
+        inputs = rectified(pre, layer.relu)
+    return chain
+
+
+def linear_rows(chain: list[Relaxation], rows: FloatRows) -> Substitution:
+    """The rows of an unsafe set substituted back to the inputs."""
+    with np.errstate(all="ignore"):
+        return substituted(chain, rows.coefficients)
+
+
+def mixing_weights(slopes: np.ndarray, constants: np.ndarray, box: Bounds) -> np.ndarray:
+    """Weights of the rows ``slopes @ x + constants`` whose mixture is large on the whole box.
+
+    Multiplicative weights for the game "rows against x", and every row alone; the best is taken.
+    """
+    count = len(constants)
+    if count == 1 or not (np.isfinite(slopes).all() and np.isfinite(constants).all()):
+        return np.eye(count)[0]
+    centre = 0.5 * box.lower + 0.5 * box.upper
+    radius = 0.5 * (box.upper - box.lower)
+    middle = slopes @ centre + constants
+    reach = np.abs(slopes) @ radius + np.abs(middle)
+    scale = 1.0 / np.maximum(reach, 1e-300)
+    score = np.zeros(count)
+    total = np.zeros(count)
+    candidates = list(np.eye(count))
+    for step in range(_MIXING_STEPS):
+        weights = np.exp(score - score.max()) * scale
+        weights /= weights.sum()
+        total += weights
+        candidates.append(weights)
+        mixed = weights @ slopes
+        values = middle - slopes @ (radius * np.sign(mixed))
+        score += (4.0 / np.sqrt(1.0 + step)) * scale * values
+    weights = np.array([*candidates, total / total.sum()])
+    value = weights @ middle - np.abs(weights @ slopes) @ radius
+    return np.asarray(weights[int((value / np.maximum(weights @ reach, 1e-300)).argmax())])
+
+
+def short_weights(weights: np.ndarray) -> dict[int, float]:
+    """Weights as whole numbers of 1/64 of the largest, which is one; zeros are left out."""
+    steps = np.round(weights / weights.max() * _WEIGHT_STEPS).astype(int)
+    return {index: step / _WEIGHT_STEPS for index, step in enumerate(steps.tolist()) if step > 0}

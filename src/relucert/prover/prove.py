@@ -1,0 +1,75 @@
+"""Prove a query, writing the proof as it is found."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from relucert.limits import Limits
+from relucert.network import Network
+from relucert.proof.region import Refused, root_region
+from relucert.proof.stream import ProofWriter
+from relucert.proof.subject import Subject
+from relucert.prover.guide import Guide
+from relucert.prover.inputs import prove_by_inputs
+from relucert.prover.tree import Progress, Stopped, Tree
+from relucert.query import Query
+from relucert.verdict import Method, Proved, Reason, Unknown, Verdict
+
+__all__ = ["ProofResult", "prove"]
+
+FEW_INPUTS = 15
+
+
+@dataclass(frozen=True)
+class ProofResult:
+    """Proved with the file written, or Unknown and no file.
+
+    records: of the proof. regions: nodes of its trees. size: of the file in bytes.
+    """
+
+    verdict: Verdict
+    records: int
+    regions: int
+    size: int
+
+
+def prove(
+    network: Network,
+    query: Query,
+    subject: Subject,
+    path: str | Path,
+    limits: Limits,
+    progress: Progress | None = None,
+) -> ProofResult:
+    """Look for a proof of ``query`` and write it to ``path``; does not look for violations.
+
+    The verdict Proved is that of the checker's rounded arithmetic, step by step. Raises
+    FileError when the file cannot be written, QueryError when query and network do not fit.
+    """
+    query.fits(network.input_size, network.output_size)
+    guide, regions = Guide(network), 0
+    with ProofWriter(path, subject) as writer:
+        for index, case in enumerate(query.cases):
+            writer.start_case(index)
+            if not case.unsafe:
+                continue
+            tree = Tree(network, case, guide, writer, limits, progress)
+            try:
+                root = root_region(case)
+                prove_by_inputs(tree, root)
+            except Stopped as stop:
+                regions += tree.regions
+                words = f"{stop}; {tree.regions} regions, {100 * tree.closed:.3g} % proved"
+                return ProofResult(Unknown(_reason(limits), words), writer.records, regions, 0)
+            except Refused as refusal:
+                return ProofResult(Unknown(Reason.NUMERICS, str(refusal)), 0, regions, 0)
+            regions += tree.regions
+        writer.finish()
+    return ProofResult(Proved(Method.CHECKED), writer.records, regions, Path(path).stat().st_size)
+
+
+def _reason(limits: Limits) -> Reason:
+    if limits.out_of_time:
+        return Reason.TIME
+    return Reason.MEMORY if limits.out_of_memory else Reason.MARGIN

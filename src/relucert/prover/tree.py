@@ -1,0 +1,92 @@
+"""The tree of a proof while it is written, depth first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from relucert.limits import Limits
+from relucert.network import Network
+from relucert.proof.check import step
+from relucert.proof.records import BoundRecord, CloseRecord, EmptyRecord, Record
+from relucert.proof.region import Region, lower_bound, mixed
+from relucert.proof.stream import ProofWriter
+from relucert.prover.guide import Guide
+from relucert.query import Case
+
+__all__ = ["Progress", "Stopped", "Tree"]
+
+# The exact arithmetic rounds the slopes of chords to multiples of 2**-40: with bounds larger than
+# this share of the numbers that went into them both arithmetics agree.
+_CLEAR_SHARE = 1e-10
+
+Progress = Callable[[str], None]
+
+
+class Stopped(Exception):  # noqa: N818 - the search gives up, which is an answer
+    """A limit is reached; the message says which."""
+
+
+@dataclass(eq=False)
+class Tree:
+    """Writes only records that the checker's rounded arithmetic takes."""
+
+    network: Network
+    case: Case
+    guide: Guide
+    writer: ProofWriter
+    limits: Limits
+    progress: Progress | None = None
+    regions: int = 0
+    closed: float = 0.0
+
+    def emit(self, region: Region, record: Record) -> tuple[Region, ...]:
+        """Take a step of the proof, and write it; raises Refused where it is none."""
+        left = step(self.guide, self.network, self.case, region, record)
+        self.writer.write(record)
+        if not left:
+            self.closed += 0.5**region.depth
+        return left
+
+    def bounded(self, region: Region, slopes: Mapping[int, Mapping[int, int]]) -> Region:
+        """Bounds anew."""
+        self.guide.slopes = {}
+        return self.emit(region, BoundRecord(slopes))[0]
+
+    def ended(self, region: Region) -> bool:
+        """Whether the region is empty, and said to be so."""
+        return region.empty and not self.emit(region, EmptyRecord())
+
+    def refutes(self, region: Region, record: CloseRecord) -> bool:
+        """Whether the checker takes it, with a little to spare."""
+        part = self.case.unsafe[record.unsafe]
+        objective = mixed(part, record.weights)
+        value = lower_bound(
+            self.guide, self.network, region, objective, record.slopes, record.betas
+        )
+        ends = region.layers[-1].rectified(self.network.layers[-1].relu)
+        size = np.maximum(np.abs(ends.lower), np.abs(ends.upper))
+        scale = float(np.abs(np.array([float(c) for c in objective.coefficients])) @ size)
+        return value > _CLEAR_SHARE * scale
+
+    def close(self, region: Region, record: CloseRecord) -> Region | None:
+        """Write that a set is refuted, which `refutes` has shown; None when it was the last."""
+        self.writer.write(record)
+        region = region.without(record.unsafe)
+        if region.open:
+            return region
+        self.closed += 0.5**region.depth
+        return None
+
+    def visit(self) -> None:
+        """One more region; raises Stopped at a limit."""
+        self.regions += 1
+        if self.regions % 16 == 0:
+            if self.limits.out_of_time:
+                raise Stopped("time")
+            if self.limits.out_of_memory:
+                raise Stopped("memory")
+        if self.progress is not None and self.regions % 64 == 0:
+            self.progress(f"{self.regions} regions, {100 * self.closed:.3g} % proved")
