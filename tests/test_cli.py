@@ -238,15 +238,15 @@ def test_bench_names_the_line_of_a_bad_list(folder, capsys, line, words):
 def _write_hard_question():
     """Five points: the first is misclassified, the others hold by far more than can be proved."""
     rng = np.random.default_rng(3)
-    sizes = [20, 60, 60, 60, 2]
+    sizes = [40, 100, 100, 100, 2]
     weights = [rng.normal(size=(b, a)).astype(np.float32) for a, b in pairwise(sizes)]
     biases = [np.zeros(b) for b in sizes[1:]]
-    box = Intervals(-np.ones(20), np.ones(20))
+    box = Intervals(-np.ones(40), np.ones(40))
     chain = bound_network(Network.dense(weights, biases), box)
     bound = lower_bounds(chain, box, np.array([[1.0, -1.0]]))[0]
-    biases[-1] = np.array([np.float32(-0.8 * bound), 0.0])
+    biases[-1] = np.array([np.float32(-0.5 * bound), 0.0])
     write_onnx(Network.dense(weights, biases), "hard.onnx", "float32")
-    write_points_npz(np.zeros((5, 20)), np.array([1, 0, 0, 0, 0]), "hard.npz")
+    write_points_npz(np.zeros((5, 40)), np.array([1, 0, 0, 0, 0]), "hard.npz")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals")
