@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import scipy.sparse as sp
 
@@ -10,11 +12,14 @@ from relucert.bounds.interval import Intervals, rectified
 from relucert.bounds.unsafe import FloatRows
 from relucert.network import Network
 from relucert.proof.arithmetic import Bounds
+from relucert.proof.arithmetic import Relaxation as ProofRelaxation
 from relucert.proof.region import Region
 from relucert.proof.rounded import Rounded, RoundedRows
+from relucert.search.relu_parts import Influence
 
-__all__ = ["Guide", "chain_of", "linear_rows", "mixing_weights", "short_weights"]
+__all__ = ["Guide", "chain_of", "linear_rows", "mixing_weights", "short_float", "short_weights"]
 
+_FEW_INPUTS = 64
 _MIXING_STEPS = 60
 _WEIGHT_STEPS = 64
 
@@ -29,20 +34,39 @@ class Guide(Rounded):
         super().__init__(network)
         self.slopes: dict[int, np.ndarray] = {}
         self._asked: tuple[int, np.ndarray] | None = None
+        self._numbers = {id(layer): index for index, layer in enumerate(self.layers)}
+        self._influences: dict[int, Influence] = {}
 
     def units(self, index: int, neurons: np.ndarray) -> RoundedRows:
         """As the checker's; remembers who asks."""
         self._asked = (index, neurons)
+        self._influences[index] = Influence(index, neurons, {})
         return super().units(index, neurons)
+
+    def before_relu(self, rows: RoundedRows, relaxation: ProofRelaxation) -> RoundedRows:
+        """As the checker's; keeps what the bounds of the neurons asked for rest on."""
+        if self._asked is not None:
+            number = self._numbers[id(relaxation.layer)]
+            self._influences[self._asked[0]].rows[number] = rows.rows
+        return super().before_relu(rows, relaxation)
+
+    def forget(self) -> None:
+        """Bounds are to be found anew."""
+        self.slopes, self._influences = {}, {}
+
+    def influences(self) -> tuple[Influence, ...]:
+        """What the bounds found last rest on, layer by layer."""
+        return tuple(one for one in self._influences.values() if one.rows)
 
     def minimum(self, rows: RoundedRows, box: Bounds) -> np.ndarray:
         """As the checker's; keeps the linear bounds it is about."""
         if self._asked is not None:
             index, neurons = self._asked
             count = len(neurons)
-            slopes = np.zeros((self.layers[index].output_size, rows.rows.shape[1]))
-            slopes[neurons] = 0.5 * (rows.rows[:count] - rows.rows[count:])
-            self.slopes[index] = slopes
+            if rows.rows.shape[1] <= _FEW_INPUTS:
+                slopes = np.zeros((self.layers[index].output_size, rows.rows.shape[1]))
+                slopes[neurons] = 0.5 * (rows.rows[:count] - rows.rows[count:])
+                self.slopes[index] = slopes
             self._asked = None
         return super().minimum(rows, box)
 
@@ -57,7 +81,9 @@ def chain_of(
         pre = Intervals(bounds.lower, bounds.upper)
         own = None if slopes is None else slopes.get(index)
         if slopes is not None and index == 0:
-            own = np.asarray(layer.weight if layer.is_dense else sp.csr_array(layer.weight).toarray())
+            own = np.asarray(
+                layer.weight if layer.is_dense else sp.csr_array(layer.weight).toarray()
+            )
         chain.append(Relaxation(layer, pre, inputs, own))
         inputs = rectified(pre, layer.relu)
     return chain
@@ -95,10 +121,17 @@ def mixing_weights(slopes: np.ndarray, constants: np.ndarray, box: Bounds) -> np
         score += (4.0 / np.sqrt(1.0 + step)) * scale * values
     weights = np.array([*candidates, total / total.sum()])
     value = weights @ middle - np.abs(weights @ slopes) @ radius
-    return np.asarray(weights[int((value / np.maximum(weights @ reach, 1e-300)).argmax())])
+    best = int((value / np.maximum(weights @ reach, 1e-300)).argmax())
+    return np.array(weights[best], dtype=np.float64)
 
 
 def short_weights(weights: np.ndarray) -> dict[int, float]:
     """Weights as whole numbers of 1/64 of the largest, which is one; zeros are left out."""
-    steps = np.round(weights / weights.max() * _WEIGHT_STEPS).astype(int)
-    return {index: step / _WEIGHT_STEPS for index, step in enumerate(steps.tolist()) if step > 0}
+    steps: list[int] = np.round(weights / weights.max() * _WEIGHT_STEPS).astype(int).tolist()
+    return {index: step / _WEIGHT_STEPS for index, step in enumerate(steps) if step > 0}
+
+
+def short_float(value: float, bits: int) -> float:
+    """The float nearest to a positive ``value`` with a mantissa of so many bits."""
+    mantissa, exponent = math.frexp(value)
+    return math.ldexp(round(math.ldexp(mantissa, bits)), exponent - bits)

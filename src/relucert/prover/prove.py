@@ -12,13 +12,15 @@ from relucert.proof.stream import ProofWriter
 from relucert.proof.subject import Subject
 from relucert.prover.guide import Guide
 from relucert.prover.inputs import prove_by_inputs
+from relucert.prover.relus import prove_by_relus
 from relucert.prover.tree import Progress, Stopped, Tree
-from relucert.query import Query
+from relucert.query import Case, Query
 from relucert.verdict import Method, Proved, Reason, Unknown, Verdict
 
 __all__ = ["ProofResult", "prove"]
 
-FEW_INPUTS = 15
+_FEW_INPUTS = 15
+_STRATEGIES = {"inputs": prove_by_inputs, "relus": prove_by_relus}
 
 
 @dataclass(frozen=True)
@@ -41,9 +43,11 @@ def prove(
     path: str | Path,
     limits: Limits,
     progress: Progress | None = None,
+    strategy: str = "auto",
 ) -> ProofResult:
     """Look for a proof of ``query`` and write it to ``path``; does not look for violations.
 
+    strategy: "inputs" halves the box, "relus" fixes signs, "auto" chooses by how many inputs vary.
     The verdict Proved is that of the checker's rounded arithmetic, step by step. Raises
     FileError when the file cannot be written, QueryError when query and network do not fit.
     """
@@ -56,8 +60,9 @@ def prove(
                 continue
             tree = Tree(network, case, guide, writer, limits, progress)
             try:
-                root = root_region(case)
-                prove_by_inputs(tree, root)
+                _STRATEGIES[strategy if strategy != "auto" else _chosen(case)](
+                    tree, root_region(case)
+                )
             except Stopped as stop:
                 regions += tree.regions
                 words = f"{stop}; {tree.regions} regions, {100 * tree.closed:.3g} % proved"
@@ -67,6 +72,12 @@ def prove(
             regions += tree.regions
         writer.finish()
     return ProofResult(Proved(Method.CHECKED), writer.records, regions, Path(path).stat().st_size)
+
+
+def _chosen(case: Case) -> str:
+    box = case.box
+    varying = sum(low < high for low, high in zip(box.lower, box.upper, strict=True))
+    return "inputs" if varying <= _FEW_INPUTS else "relus"
 
 
 def _reason(limits: Limits) -> Reason:

@@ -52,7 +52,7 @@ class Tree:
 
     def bounded(self, region: Region, slopes: Mapping[int, Mapping[int, int]]) -> Region:
         """Bounds anew."""
-        self.guide.slopes = {}
+        self.guide.forget()
         return self.emit(region, BoundRecord(slopes))[0]
 
     def ended(self, region: Region) -> bool:
