@@ -147,30 +147,24 @@ def try_point(flat: Flat, work: Work, pool: Pool, slot: int, tuning: Tuning) -> 
 
 
 @compiled
-def try_samples(
-    flat: Flat, work: Work, pool: Pool, low: np.ndarray, high: np.ndarray, tuning: Tuning
-) -> bool:
-    """Whether a few steps from a random point of the box lead to one that looks unsafe."""
-    sample(pool.hit, low, high, pool.random)
+def try_sample(flat: Flat, work: Work, pool: Pool, tuning: Tuning) -> bool:
+    """The same from a random point of the whole box, or every other time of the next node's."""
+    if pool.counters[NODES] // tuning.sampling % 2 == 0:
+        sample(pool.hit, pool.root_low, pool.root_high, pool.random)
+    else:
+        top = pool.open[pool.counters[OPEN] - 1]
+        sample(pool.hit, pool.low[top], pool.high[top], pool.random)
     margin = descend(flat, work, pool.hit, pool.root_low, pool.root_high, 2 * tuning.descents)
     hit: bool = margin <= pool.threshold[0]
     return hit
 
 
 @compiled
-def visit(flat: Flat, work: Work, lp: Tableau, pool: Pool, slot: int, tuning: Tuning) -> int:
-    """Bound one node and close it, replace it by its children, or say that it is stuck."""
-    symbols, splits, empty = star_forms(
-        flat, work, pool.low[slot], pool.high[slot],
-        pool.status[slot], pool.lower[slot], pool.upper[slot],
-    )  # fmt: skip
-    bound, hit = np.inf, False
-    if not empty:
-        bound, hit = bound_parts(flat, work, lp, pool, slot, symbols, splits, tuning)
-    if bound == np.inf:
-        pool.closed[0] += 0.5 ** pool.depth[slot]
-        release(pool, slot)
-        return DONE
+def branch(
+    flat: Flat, work: Work, pool: Pool, slot: int,
+    symbols: int, splits: int, bound: float, tuning: Tuning,
+) -> int:  # fmt: skip
+    """Replace a node that stays open by its children, or say that it is stuck."""
     if symbols == 0:
         for c in range(flat.starts[1], flat.starts[-1]):
             if flat.relu[c] and pool.status[slot, c] == 0:
@@ -184,7 +178,7 @@ def visit(flat: Flat, work: Work, lp: Tableau, pool: Pool, slot: int, tuning: Tu
     else:
         halve(flat, work, pool, slot, bound, chosen)
     release(pool, slot)
-    return HIT if hit else DONE
+    return DONE
 
 
 @entry
@@ -197,14 +191,21 @@ def explore(flat: Flat, work: Work, lp: Tableau, pool: Pool, tuning: Tuning, mos
             return FULL
         slot = take(pool, tuning.dive)
         pool.counters[NODES] += 1
-        code = visit(flat, work, lp, pool, slot, tuning)
-        if code != DONE:
-            return code
-        if pool.counters[NODES] % tuning.sampling == 0:
-            if try_samples(flat, work, pool, pool.root_low, pool.root_high, tuning):
-                return HIT
-            if pool.counters[OPEN] > 0:
-                top = pool.open[pool.counters[OPEN] - 1]
-                if try_samples(flat, work, pool, pool.low[top], pool.high[top], tuning):
-                    return HIT
+        symbols, splits, empty = star_forms(
+            flat, work, pool.low[slot], pool.high[slot],
+            pool.status[slot], pool.lower[slot], pool.upper[slot],
+        )  # fmt: skip
+        bound, hit = np.inf, False
+        if not empty:
+            bound, hit = bound_parts(flat, work, lp, pool, slot, symbols, splits, tuning)
+        if bound == np.inf:
+            pool.closed[0] += 0.5 ** pool.depth[slot]
+            release(pool, slot)
+        elif branch(flat, work, pool, slot, symbols, splits, bound, tuning) == STUCK:
+            return STUCK
+        if hit:
+            return HIT
+        due = pool.counters[NODES] % tuning.sampling == 0 and pool.counters[OPEN] > 0
+        if due and try_sample(flat, work, pool, tuning):
+            return HIT
     return BUDGET
