@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from relucert import __version__
-from relucert.cli import decision, memorization, verification
+from relucert.cli import decision, memorization, proofs, verification
 from relucert.errors import RelucertError
 
 __all__ = ["main"]
@@ -27,7 +27,12 @@ def cli() -> None:
     """
 
 
-for _command in (*verification.COMMANDS, *decision.COMMANDS, *memorization.COMMANDS):
+for _command in (
+    *verification.COMMANDS,
+    *proofs.COMMANDS,
+    *decision.COMMANDS,
+    *memorization.COMMANDS,
+):
     cli.add_command(_command)
 
 

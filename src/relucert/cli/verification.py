@@ -23,6 +23,10 @@ __all__ = ["COMMANDS"]
               default="auto", show_default=True)  # fmt: skip
 @click.option("--witness-out", type=FILE, default=None,
               help="Write counterexamples: a file, or with --data a folder.")  # fmt: skip
+@click.option("--proof", "proof_path", type=FILE, default=None,
+              help="Write and check a proof: a file (.rcp), or with --data a folder.")  # fmt: skip
+@click.option("--exact-check", is_flag=True,
+              help="Check the proof in exact arithmetic too (slower).")  # fmt: skip
 @DATA
 @SOLVING
 @OUTPUT
@@ -32,6 +36,8 @@ def certify(network_path: Path, **arguments: Any) -> int:
     relucert certify net.onnx prop.vnnlib --timeout 60
 
     relucert certify net.onnx --data points.npz --radius 0.05 --clip 0 1
+
+    relucert certify net.onnx prop.vnnlib --proof out.rcp
     """
     from relucert.commands.certify import certify_command
 

@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from relucert.batch import Point, choose_decision, chosen_points, parse_selection, run_all
+from relucert.commands.prove import Proofs
 from relucert.commands.screen import Bar, header, print_json, progress_bar, say
 from relucert.errors import UsageError
+from relucert.limits import Limits
 from relucert.memorization.certify_balls import Balls, certify_alone, proved_together
 from relucert.memorization.labels import relabelled
 from relucert.network import Network
@@ -41,6 +43,8 @@ def certify_command(
     norm: str,
     engine: str,
     witness_out: Path | None,
+    proof_path: Path | None,
+    exact_check: bool,
     clip: tuple[Fraction, Fraction] | None,
     selection: str | None,
     label_column: str | None,
@@ -56,8 +60,14 @@ def certify_command(
     """Run the command; returns the exit code. ``norm`` is "linf", the only one there is."""
     source, radius = _source(property_path, data, radius, clip)
     network = read_network(network_path)
+    proofs = Proofs.wanted(
+        proof_path, exact_check, engine, network_path, property_path,
+        lambda: Limits(timeout, memory, threads), seed,
+    )  # fmt: skip
 
     def question(query: Query, bar: Bar) -> Outcome:
+        if proofs is not None:
+            return proofs.certify(network, query, bar.work)
         return decide(
             network, query, engine=engine, timeout=timeout, solver=solver, threads=threads,
             memory=memory, seed=seed, progress=bar.work,
@@ -81,12 +91,14 @@ def certify_command(
                 point.values, point.label, how_decided, radius=radius, clip=clip, name=point.name
             )
 
-        known = _proved_together(network, points, ball) if engine == "auto" else {}
+        known = (
+            _proved_together(network, points, ball) if engine == "auto" and proofs is None else {}
+        )
 
         def answer(point: Point, bar: Bar) -> Outcome:
             if point.row in known:
                 return known[point.row]
-            if engine != "auto":
+            if engine != "auto" or proofs is not None:
                 return question(ball(point), bar)
             return certify_alone(
                 network, ball(point), seed, timeout=timeout, solver=solver, threads=threads,
@@ -99,7 +111,8 @@ def certify_command(
     _write_witnesses(witness_out, items, single=property_path is not None)
     if csv_path is not None:
         write_atomically(csv_path, csv_text(_CSV_HEADER, rows).encode())
-    _show(network_path, network, items, seed, memorization, as_json)
+    records = {} if proofs is None else proofs.records
+    _show(network_path, network, items, seed, memorization, as_json, records)
     return exit_code([item.verdict for item in items], whole)
 
 
@@ -200,10 +213,13 @@ def _show(
     seed: int,
     memorization: MemorizationResult | None,
     as_json: bool,
+    proofs: dict[str, dict[str, Any]],
 ) -> None:
     if as_json:
         results: list[dict[str, Any]] = [
-            {"item": item.name, "seconds": round(item.seconds, 3)} | verdict_record(item.verdict)
+            {"item": item.name, "seconds": round(item.seconds, 3)}
+            | verdict_record(item.verdict)
+            | proofs.get(item.name, {})
             for item in items
         ]
         whole = {} if memorization is None else {"memorization": memorization.record}
@@ -215,4 +231,7 @@ def _show(
         print(format_witness(witness.input, witness.output), end="")
     if memorization is not None:
         print(memorization.words)
+    for record in proofs.values():
+        print("proof: {file}, {bytes:,} bytes, {records:,} records, found in {found_seconds} s, "
+              "checked in {check_seconds} s".format(**record["proof"]))  # fmt: skip
     print(f"{summary(items)}; seed {seed}")

@@ -42,7 +42,7 @@ _MAX_DEPTH = 1_000_000
 _MAX_HELD = 8 * 1024**3
 _SHOWN = 60
 
-Progress = Callable[[int], None]
+Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ def check_proof(
     """Check the proof file at ``path``, in the "rounded" or the "exact" arithmetic.
 
     network and query are what was read from the files that ``subject`` names. progress: called
-    with the number of records done. max_bytes: of the decompressed proof.
+    with the numbers of records done and of bytes read. max_bytes: of the decompressed proof.
 
     Raises FileError for a file that is not a proof about ``subject``, or is malformed; QueryError
     when the query does not fit the network.
@@ -137,7 +137,7 @@ class _Checker:
     def _next(self) -> Record:
         record = self.reader.next()
         if self.progress is not None and self.reader.records % 64 == 0:
-            self.progress(self.reader.records)
+            self.progress(self.reader.records, self.reader.bytes_read)
         return record
 
 

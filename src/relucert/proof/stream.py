@@ -34,6 +34,7 @@ class ProofReader:
         self.path = Path(path)
         self.line_number = 0
         self.records = 0
+        self.bytes_read = 0
         self.text = ""
         self._lines = self._split(max_bytes)
 
@@ -102,6 +103,7 @@ class ProofReader:
         try:
             with self.path.open("rb") as raw:
                 while data := raw.read(_CHUNK):
+                    self.bytes_read += len(data)
                     if inflate.eof:
                         raise self._error("bytes follow the compressed stream")
                     while data:

@@ -92,7 +92,8 @@ def chain_of(
 def linear_rows(chain: list[Relaxation], rows: FloatRows) -> Substitution:
     """The rows of an unsafe set substituted back to the inputs."""
     with np.errstate(all="ignore"):
-        return substituted(chain, rows.coefficients)
+        found: Substitution = substituted(chain, rows.coefficients)
+    return found
 
 
 def mixing_weights(slopes: np.ndarray, constants: np.ndarray, box: Bounds) -> np.ndarray:
@@ -102,7 +103,7 @@ def mixing_weights(slopes: np.ndarray, constants: np.ndarray, box: Bounds) -> np
     """
     count = len(constants)
     if count == 1 or not (np.isfinite(slopes).all() and np.isfinite(constants).all()):
-        return np.eye(count)[0]
+        return np.array(np.eye(count)[0])
     centre = 0.5 * box.lower + 0.5 * box.upper
     radius = 0.5 * (box.upper - box.lower)
     middle = slopes @ centre + constants

@@ -28,6 +28,7 @@ def prove_by_inputs(tree: Tree, root: Region) -> None:
         if left is None:
             continue
         region, influence = left
+        tree.look(0.5 * region.box.lower + 0.5 * region.box.upper)
         index = _widest(region, influence)
         if index is None or region.depth >= _MAX_DEPTH:
             raise Stopped("a region too small to halve is not refuted")

@@ -13,7 +13,7 @@ from relucert.proof.subject import Subject
 from relucert.prover.guide import Guide
 from relucert.prover.inputs import prove_by_inputs
 from relucert.prover.relus import prove_by_relus
-from relucert.prover.tree import Progress, Stopped, Tree
+from relucert.prover.tree import Found, Progress, Stopped, Tree
 from relucert.query import Case, Query
 from relucert.verdict import Method, Proved, Reason, Unknown, Verdict
 
@@ -25,7 +25,7 @@ _STRATEGIES = {"inputs": prove_by_inputs, "relus": prove_by_relus}
 
 @dataclass(frozen=True)
 class ProofResult:
-    """Proved with the file written, or Unknown and no file.
+    """Proved with the file written, or Violated or Unknown and no file.
 
     records: of the proof. regions: nodes of its trees. size: of the file in bytes.
     """
@@ -45,7 +45,9 @@ def prove(
     progress: Progress | None = None,
     strategy: str = "auto",
 ) -> ProofResult:
-    """Look for a proof of ``query`` and write it to ``path``; does not look for violations.
+    """Look for a proof of ``query`` and write it to ``path``.
+
+    Violated is answered only where a counterexample is met by chance: attack first.
 
     strategy: "inputs" halves the box, "relus" fixes signs, "auto" chooses by how many inputs vary.
     The verdict Proved is that of the checker's rounded arithmetic, step by step. Raises
@@ -58,11 +60,13 @@ def prove(
             writer.start_case(index)
             if not case.unsafe:
                 continue
-            tree = Tree(network, case, guide, writer, limits, progress)
+            tree = Tree(network, query, case, guide, writer, limits, progress)
             try:
                 _STRATEGIES[strategy if strategy != "auto" else _chosen(case)](
                     tree, root_region(case)
                 )
+            except Found as found:
+                return ProofResult(found.violated, 0, regions + tree.regions, 0)
             except Stopped as stop:
                 regions += tree.regions
                 words = f"{stop}; {tree.regions} regions, {100 * tree.closed:.3g} % proved"

@@ -107,6 +107,7 @@ def _visited(
     left, found, best = _refuted(tree, targets, chain, lines, region, node)
     if left is None:
         return []
+    tree.look(found.points[0])
     bounds = {index: chain[index].pre for index in layers}
     signs = {index: lines[index].signs[0].astype(np.int8) for index in layers}
     part = Part(bounds, signs, left.open, influences=influences)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -14,13 +15,16 @@ from relucert.proof.records import BoundRecord, CloseRecord, EmptyRecord, Record
 from relucert.proof.region import Region, lower_bound, mixed
 from relucert.proof.stream import ProofWriter
 from relucert.prover.guide import Guide
-from relucert.query import Case
+from relucert.query import Case, Query
+from relucert.search.margins import Margins
+from relucert.verdict import Violated, confirm
 
-__all__ = ["Progress", "Stopped", "Tree"]
+__all__ = ["Found", "Progress", "Stopped", "Tree"]
 
 # The exact arithmetic rounds the slopes of chords to multiples of 2**-40: with bounds larger than
 # this share of the numbers that went into them both arithmetics agree.
 _CLEAR_SHARE = 1e-10
+_EXACT_TRIES = 20
 
 Progress = Callable[[str], None]
 
@@ -29,11 +33,19 @@ class Stopped(Exception):  # noqa: N818 - the search gives up, which is an answe
     """A limit is reached; the message says which."""
 
 
+class Found(Exception):  # noqa: N818 - an answer, not an error
+    """An exactly checked counterexample was met."""
+
+    def __init__(self, violated: Violated) -> None:
+        self.violated = violated
+
+
 @dataclass(eq=False)
 class Tree:
     """Writes only records that the checker's rounded arithmetic takes."""
 
     network: Network
+    query: Query
     case: Case
     guide: Guide
     writer: ProofWriter
@@ -41,6 +53,22 @@ class Tree:
     progress: Progress | None = None
     regions: int = 0
     closed: float = 0.0
+    tries: int = _EXACT_TRIES
+
+    @cached_property
+    def margins(self) -> Margins:
+        """How far outputs are from the case's unsafe sets."""
+        return Margins(self.case.unsafe)
+
+    def look(self, point: np.ndarray) -> None:
+        """Raise Found when the point (inputs,) is a counterexample."""
+        with np.errstate(all="ignore"):
+            margin = float(self.margins.smallest(self.network.evaluate(point[None, :]))[0])
+        if margin <= 0 and self.tries > 0:
+            self.tries -= 1
+            found = confirm(self.network, self.query, self.case.box.nearest_rationals(point))
+            if found is not None:
+                raise Found(found)
 
     def emit(self, region: Region, record: Record) -> tuple[Region, ...]:
         """Take a step of the proof, and write it; raises Refused where it is none."""

@@ -1,0 +1,88 @@
+"""What ``relucert certify --proof`` does for every question: attack, prove, check the file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from relucert.commands.check import point_file
+from relucert.errors import FileError, UsageError
+from relucert.limits import Limits
+from relucert.network import Network
+from relucert.proof.subject import Subject
+from relucert.prover.certify import certify_with_proof
+from relucert.query import Query
+from relucert.read.files import read_bytes
+from relucert.verify import Outcome
+
+__all__ = ["Proofs"]
+
+
+@dataclass(frozen=True, eq=False)
+class Proofs:
+    """Where proofs go and how they are checked; ``records`` tells of those accepted, by item.
+
+    property_content: of the property file; None for labelled points, whose proofs go to a folder.
+    """
+
+    path: Path
+    exact: bool
+    network_content: bytes
+    property_content: bytes | None
+    limits: Callable[[], Limits]
+    seed: int
+    records: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    @classmethod
+    def wanted(
+        cls,
+        path: Path | None,
+        exact: bool,
+        engine: str,
+        network_path: Path,
+        property_path: Path | None,
+        limits: Callable[[], Limits],
+        seed: int,
+    ) -> Proofs | None:
+        """None when no proof is asked for; raises UsageError where the options do not fit."""
+        if path is None:
+            if exact:
+                raise UsageError("--exact-check goes with --proof")
+            return None
+        if engine != "auto":
+            raise UsageError("--proof has its own engine; leave --engine out")
+        content = None if property_path is None else read_bytes(property_path)
+        return cls(path, exact, read_bytes(network_path), content, limits, seed)
+
+    def certify(self, network: Network, query: Query, progress: Callable[[str], None]) -> Outcome:
+        """The verdict on one query; Proved only with a proof accepted from the file."""
+        if self.property_content is not None:
+            subject, path = Subject.of_files(self.network_content, self.property_content), self.path
+        else:
+            subject = Subject.of_query(self.network_content, query)
+            path = self._folder() / point_file(query.name)
+        found = certify_with_proof(
+            network, query, subject, path, self.limits(),
+            seed=self.seed, exact=self.exact, progress=progress,
+        )  # fmt: skip
+        if found.path is not None:
+            self.records[query.name] = {
+                "proof": {
+                    "file": str(found.path),
+                    "bytes": found.size,
+                    "records": found.records,
+                    "found_seconds": round(found.prove_seconds, 3),
+                    "check_seconds": round(found.check_seconds, 3),
+                    "arithmetics": ["rounded", "exact"] if self.exact else ["rounded"],
+                }
+            }
+        return Outcome(found.verdict, found.seconds, self.seed)
+
+    def _folder(self) -> Path:
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise FileError(self.path, f"is no folder ({error.strerror or error})") from None
+        return self.path

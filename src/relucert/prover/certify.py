@@ -1,0 +1,99 @@
+"""Attack, prove, and read the written proof again before anything is called proved."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from relucert.limits import Limits
+from relucert.network import Network
+from relucert.proof.check import NotAccepted, check_proof
+from relucert.proof.subject import Subject
+from relucert.prover.prove import prove
+from relucert.query import Query
+from relucert.search.attack import Attack, attack_case
+from relucert.verdict import Proved, Reason, Unknown, Verdict, Violated
+
+__all__ = ["Certified", "certify_with_proof"]
+
+_ATTACK_SECONDS = 0.4
+_ATTACK_SHARE = 0.1
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Certified:
+    """The verdict, and of a proof its file and what it cost; seconds are wall-clock.
+
+    size: bytes of the file. ``path`` is None where there is no accepted proof.
+    """
+
+    verdict: Verdict
+    seconds: float
+    path: Path | None = None
+    size: int = 0
+    records: int = 0
+    prove_seconds: float = 0.0
+    check_seconds: float = 0.0
+
+
+def certify_with_proof(
+    network: Network,
+    query: Query,
+    subject: Subject,
+    path: Path,
+    limits: Limits,
+    *,
+    seed: int = 0,
+    exact: bool = False,
+    progress: Progress | None = None,
+) -> Certified:
+    """Proved only with a proof at ``path`` that the checker accepts when it reads the file.
+
+    The rounded arithmetic always checks, the exact one where asked. A proof that is not accepted
+    is kept beside, its name ending in ``.not-accepted``, and the verdict is Unknown. Raises
+    FileError when the file cannot be written, QueryError when query and network do not fit.
+    """
+    query.fits(network.input_size, network.output_size)
+    violated = _attacked(network, query, limits, seed, progress)
+    if violated is not None:
+        return Certified(violated, limits.elapsed)
+    before = time.monotonic()
+    try:
+        result = prove(network, query, subject, path, limits, progress)
+    except MemoryError:
+        return Certified(Unknown(Reason.MEMORY, "ran out of memory"), limits.elapsed)
+    proving = time.monotonic() - before
+    if not isinstance(result.verdict, Proved):
+        return Certified(result.verdict, limits.elapsed, prove_seconds=proving)
+    before = time.monotonic()
+    for arithmetic in ("rounded", "exact") if exact else ("rounded",):
+        if progress is not None:
+            progress(f"checking the proof, {arithmetic}")
+        checked = check_proof(path, network, query, subject, arithmetic)
+        if isinstance(checked, NotAccepted):
+            kept = path.replace(path.with_name(path.name + ".not-accepted"))
+            words = f"the proof is not accepted ({arithmetic}): {checked.words}; kept as {kept}"
+            return Certified(Unknown(Reason.ENGINE, words), limits.elapsed)
+    checking = time.monotonic() - before
+    return Certified(
+        result.verdict, limits.elapsed, path, result.size, result.records, proving, checking
+    )
+
+
+def _attacked(
+    network: Network, query: Query, limits: Limits, seed: int, progress: Progress | None
+) -> Violated | None:
+    if progress is not None:
+        progress("looking for a counterexample")
+    seconds = min(_ATTACK_SECONDS, _ATTACK_SHARE * limits.remaining) / max(1, len(query.cases))
+    for case in query.cases:
+        if case.unsafe:
+            attack = Attack(seconds=seconds, seed=seed)
+            found = attack_case(network, query, case, attack, limits).violated
+            if found is not None:
+                return found
+    return None
