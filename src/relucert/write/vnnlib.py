@@ -126,7 +126,7 @@ def _row(row: Sequence[Fraction], limit: Fraction) -> str:
 def _decimal(value: Fraction, what: str) -> str:
     try:
         text = format_rational(value)
-    except ValueError:  # Python refuses to write integers of more than 4,300 digits
+    except QueryError:
         text = ""
     if not 0 < len(text) <= 4000:
         raise QueryError(f"{what} has more than 4,000 digits, which no reader takes")
