@@ -101,7 +101,10 @@ def _min(node: Node) -> Value:
 
 
 def _bound(node: Node, index: int, name: str, sign: float) -> float | None:
-    """A bound of Clip; None where it is absent, infinite or the largest float32."""
+    """A bound of Clip; None where it is absent, infinite or the largest float32.
+
+    A float64 bound beyond the largest float32 is a bound like any other.
+    """
     if node.opset < 11:
         value = node.attributes.get(name)
         bound = None if value is None else float(value)
@@ -112,7 +115,7 @@ def _bound(node: Node, index: int, name: str, sign: float) -> float | None:
         bound = None if array is None else float(array.reshape(-1)[0])
     if bound is not None and np.isnan(bound):
         raise ValueError(f"{name} is not a number")
-    return None if bound is None or sign * bound >= _UNBOUNDED else bound
+    return None if bound is None or sign * bound in (_UNBOUNDED, np.inf) else bound
 
 
 def _clip(node: Node) -> Value:

@@ -193,6 +193,9 @@ def _pad(node: Node) -> Value:
 
 
 def _padded(node: Node, value: Value, before: list[int], after: list[int]) -> Value:
+    for axis, (size, low, high) in enumerate(zip(_array(value).shape, before, after, strict=True)):
+        if max(-low, 0) + max(-high, 0) > size:
+            raise ValueError(f"pads {low} and {high} cut more than the {size} along axis {axis}")
     cut = tuple(
         slice(max(-low, 0), n - max(-high, 0))
         for n, low, high in zip(_array(value).shape, before, after, strict=True)

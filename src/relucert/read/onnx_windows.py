@@ -97,7 +97,10 @@ def _along_axis(
     mode = node.attribute("auto_pad", "NOTSET")
     if mode in ("SAME_UPPER", "SAME_LOWER"):
         count = -(-size // stride)
-        total = max((count - 1) * stride + extent - size, 0)
+        missing = (count - 1) * stride + extent - size
+        if node.op_type != "Conv":
+            _refuse_unclear_padding(node, missing)
+        total = max(missing, 0)
         small, large = total // 2, total - total // 2
         return (small, large, count) if mode == "SAME_UPPER" else (large, small, count)
     if mode == "VALID":
@@ -112,6 +115,16 @@ def _along_axis(
     if node.attribute("ceil_mode", 0) and room % stride and count * stride < size + before:
         count += 1
     return before, after, count
+
+
+def _refuse_unclear_padding(node: Node, missing: int) -> None:
+    """Runtimes place such windows differently, so a verdict would not be about all of them."""
+    dilated = any(value != 1 for value in node.ints("dilations") or [])
+    if missing < 0 or dilated:
+        raise ValueError(
+            "auto_pad SAME with strides larger than the window, or with dilations, means different "
+            "things to different runtimes; export with explicit pads"
+        )
 
 
 def _spatial(node: Node) -> np.ndarray:
