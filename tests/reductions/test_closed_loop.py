@@ -139,12 +139,13 @@ def test_random_formulas(target):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("tenth", range(10))
 @pytest.mark.parametrize("target", TARGETS)
-def test_two_thousand_random_formulas(target):
-    rng = random.Random(20)
+def test_two_thousand_random_formulas(target, tenth):
+    rng = random.Random(20 + 1000 * tenth)
     chain = path("satisfiability", target)
     answers = []
-    for _ in range(2000):
+    for _ in range(200):
         formula = random_formula(rng, 6)
         reduction = chain.reduce(formula)
         solution, found = formula.solve_by_enumeration(), decide(reduction.target)
@@ -153,7 +154,7 @@ def test_two_thousand_random_formulas(target):
         if found is not None:
             assert formula.check(reduction.decode(found))
             assert formula.check(reduction.decode(reduction.encode(solution)))
-    assert min(answers.count(True), answers.count(False)) > 500
+    assert min(answers.count(True), answers.count(False)) > 40
 
 
 def test_verification_agrees_with_the_arrangement_of_kinks():
