@@ -17,7 +17,7 @@ from relucert.query import Case, Query
 from relucert.search.margins import Margins
 from relucert.verdict import Violated, confirm
 
-__all__ = ["Attack", "AttackResult", "attack_case"]
+__all__ = ["Attack", "AttackResult", "attack_case", "box_samples"]
 
 _EXACT_TRIES = 6
 _FACE_SHARE = 0.4
@@ -69,7 +69,7 @@ def attack_case(
         for _ in range(attack.rounds):
             if run.violated is not None or run.limits.out_of_time or not case.unsafe:
                 break
-            points = _samples(rng, lower, upper, attack.points)
+            points = box_samples(rng, lower, upper, attack.points)
             points[0] = run.nearest
             run.try_points(points)
             _descend(run, points, attack.steps)
@@ -114,7 +114,7 @@ class _Run:
                 return
 
 
-def _samples(
+def box_samples(
     rng: np.random.Generator, lower: np.ndarray, upper: np.ndarray, count: int
 ) -> np.ndarray:
     """Uniform points of the box, half of them with many coordinates snapped to its faces."""

@@ -19,7 +19,7 @@ from relucert.bounds.interval import Intervals
 from relucert.limits import Limits
 from relucert.network import Network
 from relucert.query import Case, Query
-from relucert.search.attack import Attack, attack_case
+from relucert.search.attack import Attack, attack_case, box_samples
 from relucert.search.star.leaf import Leaf, decide_leaf
 from relucert.search.star.pool import (
     NODES,
@@ -48,9 +48,10 @@ _FIRST_CAPACITY = 2_000
 _MOST_POOL_BYTES = 2e9
 _SAMPLED_AFTER, _SAMPLING_FACTOR, _SAMPLES = 20, 4, 1_000
 _MOST_SAMPLES = 50_000
+_WIDEST = 1e300
 _SLICE_SECONDS = 0.1
 _REPORT_SECONDS = 1.0
-_FIRST_NODES = 4
+_FIRST_NODES = 1
 _MEMORY_SHARE = 0.5
 _DEPTH_FIRST = 1_000_000
 _SPARE_NODES = 2_000
@@ -165,10 +166,15 @@ class _Search:
         visited = int(self.pool.counters[NODES])
         if visited < self.sampled_at or not self.pool.counters[OPEN]:
             return None
-        attack = Attack(points=self.samples, steps=0, rounds=1, seed=self.seed + visited)
+        generator = np.random.default_rng([self.seed, visited])
+        ends = (np.clip(end, -_WIDEST, _WIDEST) for end in self.case.box.enclosing_floats)
+        points = box_samples(generator, next(ends), next(ends), self.samples)
         self.sampled_at = _SAMPLING_FACTOR * visited
         self.samples = min(2 * self.samples, _MOST_SAMPLES)
-        return attack_case(self.network, self.query, self.case, attack, self.limits).violated
+        only_these = Attack(rounds=0)
+        return attack_case(
+            self.network, self.query, self.case, only_these, self.limits, points
+        ).violated
 
     def _confirmed(self) -> Verdict | None:
         """Violated when the candidate is a counterexample, exactly."""

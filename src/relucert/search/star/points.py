@@ -17,6 +17,22 @@ _FACE_SHARE = 0.4
 
 
 @compiled
+def row_times(flat: Flat, value: np.ndarray, start: int, end: int) -> float:
+    """Entries start..end-1 of the rows times the values; four sums, for they run in parallel."""
+    weights, columns = flat.weights, flat.columns
+    a = b = c = d = 0.0
+    fours = start + (end - start) // 4 * 4
+    for k in range(start, fours, 4):
+        a += weights[k] * value[columns[k]]
+        b += weights[k + 1] * value[columns[k + 1]]
+        c += weights[k + 2] * value[columns[k + 2]]
+        d += weights[k + 3] * value[columns[k + 3]]
+    for k in range(fours, end):
+        a += weights[k] * value[columns[k]]
+    return (a + b) + (c + d)
+
+
+@compiled
 def forward(flat: Flat, work: Work, point: np.ndarray) -> float:
     """Evaluate at ``point`` (free inputs): the smallest over parts of the largest atom.
 
@@ -28,9 +44,7 @@ def forward(flat: Flat, work: Work, point: np.ndarray) -> float:
     for j in range(len(flat.free)):
         value[flat.free[j]] = point[j]
     for c in range(flat.starts[1], flat.starts[-1]):
-        z = flat.bias[c]
-        for k in range(flat.indptr[c], flat.indptr[c + 1]):
-            z += flat.weights[k] * value[flat.columns[k]]
+        z = flat.bias[c] + row_times(flat, value, flat.indptr[c], flat.indptr[c + 1])
         value[c] = 0.0 if flat.relu[c] and z <= 0.0 else z
     return closest(flat, work)[0]
 

@@ -22,7 +22,7 @@ class Tuning(NamedTuple):
 
     ascent: int = 6
     linear: int = 30
-    relus: int = 20
-    dive: int = 4
+    relus: int = 14
+    dive: int = 8
     sampling: int = 8
     descents: int = 2
