@@ -197,8 +197,7 @@ def _index(text: str) -> int:
 
 
 def _hex_float(text: str) -> float:
-    value = float.fromhex(text) if _HEX.fullmatch(text) else math.nan
-    if value.hex() != text:
+    if not _HEX.fullmatch(text) or (value := float.fromhex(text)).hex() != text:
         raise ValueError(f"not a hexadecimal float64: {text[:40]!r}")
     return value
 

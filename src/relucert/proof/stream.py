@@ -84,7 +84,7 @@ class ProofReader:
         return self.text
 
     def _error(self, problem: str) -> FileError:
-        return FileError(self.path, problem, f"line {self.line_number}")
+        return FileError(self.path, problem, f"line {max(1, self.line_number)}")
 
     def _split(self, max_bytes: int) -> Iterator[bytes]:
         """Lines without their ends; what follows the last end of line is malformed."""

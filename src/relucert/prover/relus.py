@@ -13,6 +13,7 @@ from relucert.bounds.unsafe import FloatRows, float_rows
 from relucert.proof.records import SLOPE_STEPS, CloseRecord, ReluSplitRecord
 from relucert.proof.region import Region
 from relucert.prover.guide import chain_of, linear_rows, mixing_weights, short_float, short_weights
+from relucert.prover.leaf import decide_leaf
 from relucert.prover.tree import Stopped, Tree
 from relucert.search.branching import branching_neuron
 from relucert.search.relu_bounds import (
@@ -29,10 +30,9 @@ __all__ = ["prove_by_relus"]
 
 _STEPS = 12
 _ROOT_STEPS = 40
-_LAST_STEPS = 300
 _RATE = 0.25
 _DEEP = 3
-_SHORT_BITS = (5, 12, 24)
+_SHORT_BITS = (0, 5, 12, 24)  # none of the multipliers where the proof can do without
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,10 +112,31 @@ def _visited(
     signs = {index: lines[index].signs[0].astype(np.int8) for index in layers}
     part = Part(bounds, signs, left.open, influences=influences)
     chosen = branching_neuron(part, lines, {k: c[0] for k, c in found.coefficients.items()})
+    chosen = chosen or _any_unstable(lines)
     if chosen is None:
-        raise Stopped("a region with all signs fixed is not refuted")
+        _close_leaf(tree, left)
+        return []
     first, second = tree.emit(left, ReluSplitRecord(*chosen))
     return [_Waiting(first, best, chosen[0]), _Waiting(second, best, chosen[0])]
+
+
+def _any_unstable(lines: dict[int, PartLines]) -> tuple[int, int] | None:
+    for layer, given in lines.items():
+        if given.unstable.any():
+            return layer, int(given.unstable[0].argmax())
+    return None
+
+
+def _close_leaf(tree: Tree, region: Region) -> None:
+    """Refute what is left where all signs are known; raises Stopped where that fails."""
+    for unsafe in region.open:
+        leaf = decide_leaf(tree.network, region, tree.case.unsafe[unsafe], unsafe)
+        if leaf is not None:
+            tree.look(leaf.point)
+        if leaf is None or leaf.record is None or not tree.refutes(region, leaf.record):
+            raise Stopped("a region with all signs fixed is not refuted")
+        tree.close(region, leaf.record)
+        region = region.without(unsafe)
 
 
 def _lines(relaxation: Relaxation, region: Region, index: int) -> PartLines:
@@ -140,8 +161,7 @@ def _refuted(
     start = start_multipliers(lines, len(rows))
     for row in range(len(rows)):
         start.adopt(row, node.start)
-    last = not any(given.unstable.any() for given in lines.values())
-    steps = _LAST_STEPS if last else (_ROOT_STEPS if region.depth == 0 else _STEPS)
+    steps = _ROOT_STEPS if region.depth == 0 else _STEPS
     box = Intervals(region.box.lower, region.box.upper)
     goals = limits + 1e-6 * (np.abs(limits) + np.abs(rows).max(axis=1))
     found, best = ascend(chain, box, rows, lines, start, steps=steps, rate=_RATE, targets=goals)
@@ -176,7 +196,7 @@ def _closed(
             layer: {
                 int(n): short_float(float(beta[0, n]), bits) for n in np.flatnonzero(beta[0] > 0)
             }
-            for layer, beta in best.beta.items()
+            for layer, beta in (best.beta.items() if bits else ())
         }
         record = CloseRecord(unsafe, target.weights, slopes, betas)
         if tree.refutes(region, record):
