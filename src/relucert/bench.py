@@ -26,6 +26,7 @@ from relucert.read.network import read_network
 from relucert.read.vnnlib import read_vnnlib
 from relucert.report.records import how, verdict_word
 from relucert.verify import certify
+from relucert.write.files import write_atomically
 
 __all__ = ["BenchOptions", "Instance", "Measurement", "family_rows", "read_list", "run_bench"]
 
@@ -91,10 +92,14 @@ def read_list(path: str | Path) -> list[Instance]:
     """
     path = Path(path)
     reader = csv.DictReader(io.StringIO(read_text(path)))
-    missing = [name for name in _REQUIRED if name not in (reader.fieldnames or [])]
-    if missing:
-        raise FileError(path, f"has no column {missing[0]!r}", "line 1")
-    return [_instance(path, reader.line_num, row) for row in reader]
+    try:
+        missing = [name for name in _REQUIRED if name not in (reader.fieldnames or [])]
+        if missing:
+            raise FileError(path, f"has no column {missing[0]!r}", "line 1")
+        return [_instance(path, reader.line_num, row) for row in reader]
+    except csv.Error as error:
+        place = f"line {reader.reader.line_num}"
+        raise FileError(path, f"is not a table ({error})", place) from None
 
 
 def _instance(path: Path, line: int, row: dict[str, str | None]) -> Instance:
@@ -234,8 +239,11 @@ def _resume(results: Path | None) -> list[Measurement]:
     text = read_text(results)
     whole = text[: text.rfind("\n") + 1]
     if whole != text:
-        results.write_text(whole, encoding="utf-8")
-    rows = list(csv.reader(io.StringIO(whole)))
+        write_atomically(results, whole)
+    try:
+        rows = list(csv.reader(io.StringIO(whole)))
+    except csv.Error as error:
+        raise FileError(results, f"is not a table ({error})") from None
     if not rows or tuple(rows[0]) != _COLUMNS:
         raise FileError(results, f"is not a results file: the header is not {','.join(_COLUMNS)}")
     return [_measurement(results, number, row) for number, row in enumerate(rows[1:], start=2)]

@@ -56,7 +56,7 @@ SOLVING = options(
                  help="Threads of the solver."),
     click.option("--memory", type=float, default=math.inf, metavar="GIB",
                  help="Stop with Unknown above this much memory."),
-    click.option("--seed", type=int, default=None,
+    click.option("--seed", type=click.IntRange(0), default=None,
                  help="Seed of the search for counterexamples (default: drawn and printed)."),
 )  # fmt: skip
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from relucert.cli.options import DATA, FILE, GIB, OUTPUT, RATIONAL, SOLVING, seeded
+from relucert.cli.options import DATA, FILE, OUTPUT, RATIONAL, SOLVING, seeded
 
 __all__ = ["COMMANDS"]
 
@@ -85,13 +85,12 @@ def inspect(network_path: Path, property_path: Path | None, as_json: bool) -> in
 @click.option("--jobs", type=click.IntRange(1), default=1, show_default=True,
               help="Instances at a time, each in its own process.")  # fmt: skip
 @click.option("--memory", type=float, default=math.inf, metavar="GIB")
-@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
 def bench(list_path: Path, **arguments: Any) -> int:
     """Run a LIST.csv of (family, network, property, timeout_s, expected); a table per family."""
     from relucert.commands.bench import bench_command
 
-    arguments["memory"] *= GIB
-    return bench_command(list_path, **arguments)
+    return bench_command(list_path, **seeded(arguments))
 
 
 COMMANDS = (certify, radius, inspect, bench)

@@ -7,7 +7,9 @@ from pathlib import Path
 from relucert.bench import BenchOptions, Measurement, family_rows, read_list, run_bench
 from relucert.commands.screen import progress_bar, say
 from relucert.errors import UsageError
+from relucert.milp.pulp_model import check_solver
 from relucert.report.tables import plain_table, print_table
+from relucert.write.files import check_target
 
 __all__ = ["bench_command"]
 
@@ -36,8 +38,8 @@ def bench_command(
         if unknown:
             raise UsageError(f"no family {sorted(unknown)[0]!r} in {list_path}")
         instances = [instance for instance in instances if instance.family in wanted]
-    if not timeout > 0:
-        raise UsageError("--timeout must be positive")
+    check_solver(solver)
+    check_target(results)
     options = BenchOptions(engine, solver, timeout, memory, seed, jobs)
     rows: list[Measurement] = []
     with progress_bar(len(instances)) as bar:

@@ -8,17 +8,16 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from relucert.batch import Point, choose_decision, chosen_points, parse_selection, run_all
+from relucert.batch import Point, run_all
 from relucert.commands.prove import Proofs
+from relucert.commands.questions import read_questions
 from relucert.commands.screen import Bar, header, print_json, progress_bar, say
 from relucert.errors import UsageError
 from relucert.limits import Limits
 from relucert.memorization.certify_balls import Balls, certify_alone, proved_together
-from relucert.memorization.labels import relabelled
 from relucert.network import Network
-from relucert.query import Query, robustness_query
+from relucert.query import Query
 from relucert.read.network import read_network
-from relucert.read.points import read_points
 from relucert.read.vnnlib import read_vnnlib
 from relucert.report.memorization import MemorizationResult
 from relucert.report.records import Item, csv_text, exit_code, how, verdict_record, verdict_word
@@ -26,7 +25,7 @@ from relucert.report.tables import items_table, print_table, summary
 from relucert.verdict import Violated
 from relucert.verify import Outcome
 from relucert.verify import certify as decide
-from relucert.write.files import write_atomically
+from relucert.write.files import check_target, make_folder, write_atomically
 from relucert.write.witness import format_witness
 
 __all__ = ["certify_command"]
@@ -59,6 +58,8 @@ def certify_command(
 ) -> int:
     """Run the command; returns the exit code. ``norm`` is "linf", the only one there is."""
     source, radius = _source(property_path, data, radius, clip)
+    check_target(csv_path)
+    check_target(witness_out, folder=data is not None)
     network = read_network(network_path)
     proofs = Proofs.wanted(
         proof_path, exact_check, engine, network_path, property_path,
@@ -78,18 +79,14 @@ def certify_command(
         memorization = None
         items, rows, whole = _one_property(query, question)
     else:
-        points_file, label_note = relabelled(
-            read_points(source, label_column=label_column), network.notes
-        )
-        chosen = parse_selection(selection, len(points_file)) if selection else None
-        rows_used = range(len(points_file)) if chosen is None else chosen
-        points = chosen_points(points_file, rows_used, network)
-        how_decided = choose_decision(network, decision, [point.label for point in points])
+        questions = read_questions(
+            source, network, selection=selection, label_column=label_column, decision=decision,
+            clip=clip,
+        )  # fmt: skip
+        points = questions.points
 
         def ball(point: Point) -> Query:
-            return robustness_query(
-                point.values, point.label, how_decided, radius=radius, clip=clip, name=point.name
-            )
+            return questions.ball(point, radius)
 
         known = (
             _proved_together(network, points, ball) if engine == "auto" and proofs is None else {}
@@ -106,8 +103,8 @@ def certify_command(
             )  # fmt: skip
 
         items, rows, whole = _many_points(points, answer, radius)
-        memorization = MemorizationResult.of(points_file.name, radius, clip is not None, items,
-                                             len(points), label_note)  # fmt: skip
+        memorization = MemorizationResult.of(questions.file, radius, clip is not None, items,
+                                             len(points), questions.note)  # fmt: skip
     _write_witnesses(witness_out, items, single=property_path is not None)
     if csv_path is not None:
         write_atomically(csv_path, csv_text(_CSV_HEADER, rows).encode())
@@ -202,7 +199,7 @@ def _write_witnesses(path: Path | None, items: list[Item], single: bool) -> None
         witness = item.verdict.witness
         target = path if single else path / f"{item.name.replace(' ', '_')}.txt"
         if not single:
-            path.mkdir(parents=True, exist_ok=True)
+            make_folder(path)
         write_atomically(target, format_witness(witness.input, witness.output).encode())
 
 

@@ -7,17 +7,15 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-from relucert.batch import choose_decision, chosen_points, parse_selection
+from relucert.commands.questions import read_questions
 from relucert.commands.screen import Bar, header, print_json, progress_bar
 from relucert.errors import UsageError
-from relucert.memorization.labels import relabelled
 from relucert.network import Network
 from relucert.proof.check import ARITHMETICS, Accepted, Checked, check_proof
 from relucert.proof.subject import Subject
-from relucert.query import Query, robustness_query
+from relucert.query import Query
 from relucert.read.files import read_bytes
 from relucert.read.network import read_network
-from relucert.read.points import read_points
 from relucert.read.vnnlib import read_vnnlib
 
 __all__ = ["check_command", "point_file"]
@@ -65,20 +63,17 @@ def check_command(
     else:
         if data is None or radius is None or radius < 0:
             raise UsageError("give a PROPERTY file, or --data with a --radius not negative")
-        points_file, _ = relabelled(read_points(data, label_column=label_column), network.notes)
-        rows = parse_selection(selection, len(points_file)) if selection else None
-        points = chosen_points(
-            points_file, range(len(points_file)) if rows is None else rows, network
-        )
-        how = choose_decision(network, decision, [point.label for point in points])
+        questions = read_questions(
+            data, network, selection=selection, label_column=label_column, decision=decision,
+            clip=clip,
+        )  # fmt: skip
+        points = questions.points
         folder = proof_path.is_dir()
         if not folder and len(points) != 1:
             raise UsageError("PROOF is one file: choose its point by --points ROW")
         jobs = []
         for point in points:
-            query = robustness_query(
-                point.values, point.label, how, radius=radius, clip=clip, name=point.name
-            )
+            query = questions.ball(point, radius)
             path = proof_path / point_file(point.name) if folder else proof_path
             jobs.append(_Job(path, query, Subject.of_query(content, query)))
     names = tuple(ARITHMETICS) if arithmetic == "both" else (arithmetic,)

@@ -7,17 +7,18 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from relucert.batch import Point, choose_decision, chosen_points, parse_selection, run_all
+from relucert.batch import Point, run_all
+from relucert.commands.questions import read_questions
 from relucert.commands.screen import header, print_json, progress_bar, say
 from relucert.exact import format_rational
+from relucert.milp.pulp_model import check_solver
 from relucert.radius import robustness_radius
 from relucert.radius_bracket import RadiusBracket
 from relucert.read.network import read_network
-from relucert.read.points import read_points
 from relucert.report.plots import plot_radii
 from relucert.report.records import csv_text
 from relucert.report.tables import print_table, radius_table
-from relucert.write.files import write_atomically
+from relucert.write.files import check_target, write_atomically
 
 __all__ = ["radius_command"]
 
@@ -43,13 +44,14 @@ def radius_command(
     csv_path: Path | None,
 ) -> int:
     """Run the command; returns 0 when every bracket is closed, else 3."""
+    check_target(csv_path)
+    check_target(plot)
+    check_solver(solver)
     network = read_network(network_path)
-    points_file = read_points(data, label_column=label_column)
-    chosen = parse_selection(selection, len(points_file)) if selection else None
-    points = chosen_points(
-        points_file, range(len(points_file)) if chosen is None else chosen, network
+    questions = read_questions(
+        data, network, selection=selection, label_column=label_column, decision=decision, clip=clip
     )
-    how_decided = choose_decision(network, decision, [point.label for point in points])
+    points = questions.points
     rows: list[_Row] = []
     with progress_bar(len(points)) as bar:
 
@@ -57,7 +59,7 @@ def radius_command(
             bar.item(point.name)
             started = time.monotonic()
             bracket = robustness_radius(
-                network, point.values, point.label, how_decided, clip=clip, timeout=timeout,
+                network, point.values, point.label, questions.decision, clip=clip, timeout=timeout,
                 solver=solver, threads=threads, memory=memory, seed=seed, progress=bar.work,
             )  # fmt: skip
             return bracket, time.monotonic() - started

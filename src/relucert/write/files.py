@@ -8,7 +8,7 @@ from pathlib import Path
 
 from relucert.errors import FileError
 
-__all__ = ["write_atomically"]
+__all__ = ["check_target", "make_folder", "write_atomically"]
 
 
 def write_atomically(path: str | Path, content: bytes | str) -> None:
@@ -32,6 +32,35 @@ def write_atomically(path: str | Path, content: bytes | str) -> None:
             raise
     except OSError as error:
         raise FileError(path, f"cannot be written ({error.strerror or error})") from None
+
+
+def check_target(path: Path | None, *, folder: bool = False) -> None:
+    """Raise FileError when a file (or a folder of files) cannot be written at ``path``.
+
+    For asking before a long computation; nothing is created. None is always fine.
+    """
+    if path is None:
+        return
+    if folder:
+        if path.exists() and not path.is_dir():
+            raise FileError(path, "is a file, a folder is needed")
+        place = next(p for p in (path, *path.absolute().parents) if p.exists())
+    else:
+        if path.is_dir():
+            raise FileError(path, "cannot be written (it is a folder)")
+        place = path.parent
+        if not place.exists():
+            raise FileError(path, f"cannot be written (there is no folder {str(place)!r})")
+    if not (place.is_dir() and os.access(place, os.W_OK | os.X_OK)):
+        raise FileError(path, f"cannot be written ({str(place)!r} is not a folder to write to)")
+
+
+def make_folder(path: Path) -> None:
+    """Create a folder and those above it; raises FileError where that is not possible."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FileError(path, f"cannot be made a folder ({error.strerror or error})") from None
 
 
 def _umask() -> int:
