@@ -20,6 +20,7 @@ from relucert.verdict import Method, Proved, Reason, Unknown, Violated
 from relucert.verify import certify
 
 pytest.importorskip("numba")
+from relucert.search.star import compiling  # noqa: E402
 
 RELAXED = settings(
     max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow]
@@ -228,8 +229,9 @@ def test_sparse_rows_divisors_and_carried_coordinates(seed):
 
 def _hard():
     rng = np.random.default_rng(11)
-    network = _random_network(rng, [6, 40, 40, 40, 1])
-    return network, Query((Case(_unit_box(6), _half_spaces(([1], -1000))),))
+    network = _random_network(rng, [8, 60, 60, 60, 1])
+    least = network.evaluate(rng.uniform(-1, 1, (5000, 8))).min()
+    return network, Query((Case(_unit_box(8), _half_spaces(([1], 3 * Fraction(least)))),))
 
 
 def test_time_runs_out_with_what_is_known():
@@ -284,3 +286,11 @@ def test_larger_networks_agree_with_the_mixed_integer_engine(seed, inputs, share
     peer = certify(network, query, engine="milp", timeout=20).verdict
     assert not isinstance(found, Unknown)
     assert isinstance(peer, Unknown) or type(peer) is type(found)
+
+
+def test_a_short_limit_is_not_spent_on_compiling(monkeypatch):
+    monkeypatch.setattr(compiling, "has_cache", lambda function: False)
+    network, query = _hard()
+    found = _searched(network, query, seconds=1.0)
+    assert isinstance(found, Unknown)
+    assert found.reason is Reason.ENGINE

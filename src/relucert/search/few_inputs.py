@@ -52,6 +52,7 @@ _WIDEST = 1e300
 _SLICE_SECONDS = 0.1
 _REPORT_SECONDS = 1.0
 _FIRST_NODES = 1
+_TOO_SHORT_TO_COMPILE = 5.0
 _MEMORY_SHARE = 0.5
 _DEPTH_FIRST = 1_000_000
 _SPARE_NODES = 2_000
@@ -123,9 +124,9 @@ class _Search:
 
     def run(self) -> Verdict:
         """Visit nodes in slices of time until none is open or a limit is reached."""
-        explore = _kernel(self.progress)
+        explore = _kernel(self.progress, self.limits)
         if explore is None:
-            return Unknown(Reason.ENGINE, "numba is not installed")
+            return Unknown(Reason.ENGINE, "numba is missing, or its kernels not yet compiled")
         work, tableau = allocate(self.flat), allocate_tableau(self.flat, self.tuning.linear)
         nodes, reported = _FIRST_NODES, time.monotonic()
         while True:
@@ -240,14 +241,21 @@ def _next_slice(nodes: int, full: bool, seconds: float) -> int:
     return 2 * nodes if seconds < 0.5 * _SLICE_SECONDS and full else nodes
 
 
-def _kernel(progress: Progress | None) -> Callable[..., int] | None:
-    """The compiled loop, or None without numba."""
+def _kernel(progress: Progress | None, limits: Limits) -> Callable[..., int] | None:
+    """The compiled loop; None without numba, or when compiling it would far exceed the time.
+
+    Compiling happens once after an installation; a limit of some seconds is exceeded that once.
+    """
     try:
         from relucert.search.star.compiling import has_cache
         from relucert.search.star.loop import explore
     except ImportError:
         return None
-    if progress is not None and not has_cache(explore):
+    if has_cache(explore):
+        return explore
+    if limits.remaining < _TOO_SHORT_TO_COMPILE:
+        return None
+    if progress is not None:
         progress("compiling the search kernels (once, about 20 s)")
     return explore
 
