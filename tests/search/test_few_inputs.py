@@ -20,7 +20,7 @@ from relucert.verdict import Method, Proved, Reason, Unknown, Violated
 from relucert.verify import certify
 
 pytest.importorskip("numba")
-from relucert.search.star import compiling  # noqa: E402
+from relucert.search.star import compiling
 
 RELAXED = settings(
     max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow]
