@@ -13,17 +13,14 @@ from relucert.verdict import Proved, Violated, confirm
 
 DIGITS = Path(__file__).parents[1] / "instances/digits"
 EXPECTED = tomllib.loads((DIGITS / "expected.toml").read_text(encoding="utf-8"))["instance"]
-QUICK = ("dense_16x2.onnx", "dense_32x1.onnx")
 WORDS = {"holds": Proved, "violated": Violated}
 
 
-def _row(instance):
-    quick = instance["network"] in QUICK
-    name = f"{instance['network']}-{Path(instance['property']).stem}"
-    return pytest.param(instance, id=name, marks=() if quick else pytest.mark.slow)
+def _name(instance):
+    return f"{instance['network']}-{Path(instance['property']).stem}"
 
 
-@pytest.mark.parametrize("instance", [_row(instance) for instance in EXPECTED])
+@pytest.mark.parametrize("instance", EXPECTED, ids=_name)
 def test_the_expected_answer(instance):
     network = read_network(DIGITS / instance["network"])
     query = read_query(DIGITS / instance["property"])
