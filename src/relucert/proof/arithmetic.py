@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
@@ -39,15 +39,23 @@ class Bounds:
         """Whether no value satisfies them."""
         return bool((self.lower > self.upper).any())
 
+    @cached_property
+    def cache(self) -> dict[str, Any]:
+        """Room for what is derived from these bounds more than once."""
+        return {}
+
     def meet(self, other: Bounds) -> Bounds:
         """Both at once."""
         return Bounds(np.maximum(self.lower, other.lower), np.minimum(self.upper, other.upper))
 
-    def rectified(self, relu: np.ndarray) -> Bounds:
-        """Bounds after ReLU where ``relu`` is true."""
-        lower = np.where(relu, np.maximum(self.lower, 0.0), self.lower)
-        upper = np.where(relu, np.maximum(self.upper, 0.0), self.upper)
-        return Bounds(lower, upper)
+    def after(self, layer: Layer) -> Bounds:
+        """Bounds on the outputs of ``layer``, of whose pre-activations these are bounds."""
+        known: Bounds | None = self.cache.get("after")
+        if known is None:
+            lower = np.where(layer.relu, np.maximum(self.lower, 0.0), self.lower)
+            upper = np.where(layer.relu, np.maximum(self.upper, 0.0), self.upper)
+            known = self.cache["after"] = Bounds(lower, upper)
+        return known
 
 
 @dataclass(frozen=True)
@@ -73,6 +81,18 @@ class Relaxation:
     given: Mapping[int, int] = field(default_factory=dict)
     taken: np.ndarray | None = None
 
+    @classmethod
+    def of(
+        cls, layer: Layer, pre: Bounds, given: Mapping[int, int], taken: np.ndarray | None = None
+    ) -> Relaxation:
+        """Like the constructor; shared where there are no slopes and nothing is taken off."""
+        if given or taken is not None:
+            return cls(layer, pre, given, taken)
+        known: Relaxation | None = pre.cache.get("relaxation")
+        if known is None:
+            known = pre.cache["relaxation"] = cls(layer, pre)
+        return known
+
     @cached_property
     def unstable(self) -> np.ndarray:
         """ReLUs with l < 0 < u, as a mask."""
@@ -92,7 +112,7 @@ class Relaxation:
         return slopes
 
     @cached_property
-    def cache(self) -> dict[str, object]:
+    def cache(self) -> dict[str, Any]:
         """Room for what an arithmetic derives from these bounds."""
         return {}
 

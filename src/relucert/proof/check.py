@@ -142,9 +142,9 @@ class _Checker:
 
 
 def _size(network: Network) -> int:
-    """Bytes of the bounds of one region."""
+    """Bytes of the bounds of one region, and of what is derived from them and kept."""
     values = network.input_size + sum(layer.output_size for layer in network.layers)
-    return 16 * values
+    return 128 * values
 
 
 def step(

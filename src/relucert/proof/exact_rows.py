@@ -201,9 +201,9 @@ def _scaled(entries: Integers, factors: Integers) -> Integers:
 
 def _lines(relaxation: Relaxation) -> tuple[np.ndarray, np.ndarray, Integers]:
     """Slopes from below and above times 2**40, and the offset from above."""
-    known = relaxation.cache.get("exact")
+    known: tuple[np.ndarray, np.ndarray, Integers] | None = relaxation.cache.get("exact")
     if known is not None:
-        return known  # type: ignore[return-value]
+        return known
     one = 1 << _SLOPE_BITS
     size = len(relaxation.dead)
     below, above = np.zeros(size, dtype=object), np.zeros(size, dtype=object)

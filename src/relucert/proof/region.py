@@ -135,8 +135,8 @@ def bounded(
         if found.contradictory:
             later = region.layers or [_unbounded(one.output_size) for one in network.layers]
             return replace(region, layers=(*layers, *later[index + 1 :]), empty=True)
-        before.append(Relaxation(layer, found, slopes.get(index, {})))
-        inputs.append(found.rectified(layer.relu))
+        before.append(Relaxation.of(layer, found, slopes.get(index, {})))
+        inputs.append(found.after(layer))
     return replace(region, layers=tuple(layers))
 
 
@@ -197,8 +197,8 @@ def lower_bound(
     relaxations = []
     for index, (layer, pre) in enumerate(zip(network.layers, region.layers, strict=True)):
         taken = _taken(region, index, betas[index], layer.output_size) if index in betas else None
-        relaxations.append(Relaxation(layer, pre, slopes.get(index, {}), taken))
-        inputs.append(pre.rectified(layer.relu))
+        relaxations.append(Relaxation.of(layer, pre, slopes.get(index, {}), taken))
+        inputs.append(pre.after(layer))
     rows = arithmetic.objective(objective, inputs[-1])
     value = float(_substituted(arithmetic, region.box, inputs, relaxations, rows)[0])
     return value if np.isfinite(value) else -np.inf

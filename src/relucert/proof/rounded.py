@@ -142,9 +142,9 @@ def _added(
 
 def _lines(relaxation: Relaxation) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
     """Slope from below, slope from above, offset from above, and what underflow may cost."""
-    known = relaxation.cache.get("rounded")
+    known: tuple[np.ndarray, np.ndarray, np.ndarray, float] | None = relaxation.cache.get("rounded")
     if known is not None:
-        return known  # type: ignore[return-value]
+        return known
     unstable, pre = relaxation.unstable, relaxation.pre
     stable = np.where(relaxation.dead, 0.0, 1.0)
     with np.errstate(all="ignore"):

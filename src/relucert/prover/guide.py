@@ -20,7 +20,7 @@ from relucert.search.relu_parts import Influence
 __all__ = ["Guide", "chain_of", "linear_rows", "mixing_weights", "short_float", "short_weights"]
 
 _FEW_INPUTS = 64
-_MIXING_STEPS = 60
+_MIXING_STEPS = 30
 _WEIGHT_STEPS = 64
 
 
@@ -108,6 +108,9 @@ def mixing_weights(slopes: np.ndarray, constants: np.ndarray, box: Bounds) -> np
     radius = 0.5 * (box.upper - box.lower)
     middle = slopes @ centre + constants
     reach = np.abs(slopes) @ radius + np.abs(middle)
+    lone = middle - np.abs(slopes) @ radius
+    if (lone > 0).any():
+        return np.array(np.eye(count)[int((lone / np.maximum(reach, 1e-300)).argmax())])
     scale = 1.0 / np.maximum(reach, 1e-300)
     score = np.zeros(count)
     total = np.zeros(count)

@@ -10,10 +10,11 @@ import numpy as np
 from relucert.bounds.backward import Relaxation
 from relucert.bounds.interval import Intervals
 from relucert.bounds.unsafe import FloatRows, float_rows
-from relucert.proof.records import SLOPE_STEPS, CloseRecord, ReluSplitRecord
+from relucert.proof.records import SLOPE_STEPS, ReluSplitRecord
 from relucert.proof.region import Region
-from relucert.prover.guide import chain_of, linear_rows, mixing_weights, short_float, short_weights
+from relucert.prover.guide import chain_of, linear_rows, mixing_weights, short_weights
 from relucert.prover.leaf import decide_leaf
+from relucert.prover.multipliers import closed, region_lines
 from relucert.prover.tree import Stopped, Tree
 from relucert.search.branching import branching_neuron
 from relucert.search.relu_bounds import (
@@ -21,7 +22,6 @@ from relucert.search.relu_bounds import (
     Multipliers,
     PartLines,
     ascend,
-    part_lines,
     start_multipliers,
 )
 from relucert.search.relu_parts import Influence, Part
@@ -32,7 +32,6 @@ _STEPS = 12
 _ROOT_STEPS = 40
 _RATE = 0.25
 _DEEP = 3
-_SHORT_BITS = (0, 5, 12, 24)  # none of the multipliers where the proof can do without
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,7 +102,7 @@ def _visited(
     if tree.ended(region):
         return []
     chain = chain_of(tree.network, region)
-    lines = {index: _lines(chain[index], region, index) for index in layers}
+    lines = {index: region_lines(chain[index], region, index) for index in layers}
     left, found, best = _refuted(tree, targets, chain, lines, region, node)
     if left is None:
         return []
@@ -139,14 +138,6 @@ def _close_leaf(tree: Tree, region: Region) -> None:
         region = region.without(unsafe)
 
 
-def _lines(relaxation: Relaxation, region: Region, index: int) -> PartLines:
-    signs = np.zeros(relaxation.layer.output_size)
-    for neuron, sign in region.signs.get(index, {}).items():
-        signs[neuron] = sign
-    pre = relaxation.pre
-    return part_lines(relaxation.layer.relu, pre.lower[None], pre.upper[None], signs[None])
-
-
 def _refuted(
     tree: Tree,
     targets: list[_Target],
@@ -170,43 +161,8 @@ def _refuted(
         if left is not None and found.values[row] > limits[row]:
             only = best.rows(np.array([row]))
             coefficients = {layer: c[row] for layer, c in found.coefficients.items()}
-            left = _closed(tree, left, targets[unsafe], unsafe, lines, only, coefficients)
+            left = closed(tree, left, targets[unsafe].weights, unsafe, lines, only, coefficients)
     worst = np.array([int((found.values - limits).argmin())])
     coefficients = {layer: c[worst] for layer, c in found.coefficients.items()}
     smaller = Bounded(found.values[worst], found.points[worst], coefficients)
     return left, smaller, best.rows(worst)
-
-
-def _closed(
-    tree: Tree,
-    region: Region,
-    target: _Target,
-    unsafe: int,
-    lines: dict[int, PartLines],
-    best: Multipliers,
-    coefficients: dict[int, np.ndarray],
-) -> Region | None:
-    """The region without the set, when multipliers of few bits do; else with it."""
-    slopes = {
-        layer: _slopes(lines[layer], alpha[0], coefficients[layer])
-        for layer, alpha in best.alpha.items()
-    }
-    for bits in _SHORT_BITS:
-        betas = {
-            layer: {
-                int(n): short_float(float(beta[0, n]), bits) for n in np.flatnonzero(beta[0] > 0)
-            }
-            for layer, beta in (best.beta.items() if bits else ())
-        }
-        record = CloseRecord(unsafe, target.weights, slopes, betas)
-        if tree.refutes(region, record):
-            return tree.close(region, record)
-    return region
-
-
-def _slopes(lines: PartLines, alpha: np.ndarray, coefficients: np.ndarray) -> dict[int, int]:
-    """Slopes in whole steps where they matter and are not the default."""
-    steps = np.round(alpha * SLOPE_STEPS).astype(int)
-    default = np.round(lines.lower_slope[0] * SLOPE_STEPS).astype(int)
-    chosen = np.flatnonzero(lines.unstable[0] & (coefficients > 0) & (steps != default))
-    return {int(neuron): int(steps[neuron]) for neuron in chosen}

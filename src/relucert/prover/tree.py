@@ -94,7 +94,7 @@ class Tree:
         value = lower_bound(
             self.guide, self.network, region, objective, record.slopes, record.betas
         )
-        ends = region.layers[-1].rectified(self.network.layers[-1].relu)
+        ends = region.layers[-1].after(self.network.layers[-1])
         size = np.maximum(np.abs(ends.lower), np.abs(ends.upper))
         scale = float(np.abs(np.array([float(c) for c in objective.coefficients])) @ size)
         return value > _CLEAR_SHARE * scale
