@@ -28,6 +28,7 @@ TOGETHER = [{"errors", "exact", "limits"}, {"network", "query"}]
 TRUSTED_BASE = ("errors", "exact", "network", "query", "verdict", "read", "proof")
 HEAVY = {
     "highspy": {"relucert/lp/highs.py"},
+    "numba": {"relucert/search/star/compiling.py"},
     "pulp": {"relucert/milp/pulp_model.py"},
     "matplotlib": {"relucert/report/plots.py", "reductions/graph.py"},
 }

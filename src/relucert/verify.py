@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import count
 
 from relucert.bounds.backward import Relaxation, bound_network
 from relucert.bounds.interval import Intervals
@@ -150,11 +151,11 @@ def _attacked(job: _Job, case: Case, most: float, seed: int) -> Violated | None:
 
 def _split_inputs(job: _Job, case: Case, chain: list[Relaxation]) -> Verdict | None:
     """A verdict by halving the input box, where few inputs vary and it works in time."""
-    count = free_inputs(case)
-    if job.engine != "auto" or count > MAX_FREE_INPUTS:
+    free = free_inputs(case)
+    if job.engine != "auto" or free > MAX_FREE_INPUTS:
         return None
     job.say("halving the input box")
-    share = _SPLIT_SHARE if count <= _CLEARLY_FEW_INPUTS else _UNCLEAR_SHARE
+    share = _SPLIT_SHARE if free <= _CLEARLY_FEW_INPUTS else _UNCLEAR_SHARE
     limits = job.limits.within(min(_SPLIT_SECONDS, share * job.limits.remaining))
     verdict = search_few_inputs(job.network, job.query, case, limits, job.seed, job.progress, chain)
     return None if isinstance(verdict, Unknown) else verdict
@@ -168,7 +169,12 @@ def _split_relus(job: _Job, case: Case, chain: list[Relaxation]) -> Verdict | No
     shallow = sum(bool(layer.relu.any()) for layer in job.network.layers) <= 1
     share = _SHALLOW_SHARE if shallow else _SPLIT_SHARE
     limits = job.limits.within(min(_SPLIT_SECONDS, share * job.limits.remaining))
-    verdict = split_relus(job.network, job.query, case, chain, limits, job.progress)
+    tries = count(1)
+
+    def falsify(seconds: float) -> Violated | None:
+        return _attacked(job, case, seconds, job.seed + 100 * next(tries))
+
+    verdict = split_relus(job.network, job.query, case, chain, limits, job.progress, falsify)
     return None if isinstance(verdict, Unknown) else verdict
 
 

@@ -155,7 +155,9 @@ def mixture(chain: list[Relaxation], box: Intervals, part: Polyhedron) -> FloatR
         limit = float(weights @ rows.limits)
         limit += float(gamma(count) * (weights @ np.abs(rows.limits)) + UNDERFLOW * count) * SAFETY
     return FloatRows(
-        (weights @ rows.coefficients)[None, :], error[None, :], np.array([round_up(limit)])
+        (weights @ rows.coefficients)[None, :],
+        error[None, :],
+        np.array([np.nextafter(limit, np.inf)]),
     )
 
 
@@ -163,7 +165,7 @@ def _mixing_weights(slopes: np.ndarray, constants: np.ndarray, box: Intervals) -
     """The weights of the best mixture found, or one for the best row."""
     count = len(constants)
     if not (np.isfinite(slopes).all() and np.isfinite(constants).all()):
-        return np.eye(count)[0]
+        return np.asarray(np.eye(count)[0])
     centre = 0.5 * box.lower + 0.5 * box.upper
     radius = box.upper - centre
     reach = np.abs(slopes) @ radius + np.abs(slopes @ centre + constants)
@@ -182,7 +184,7 @@ def _mixing_weights(slopes: np.ndarray, constants: np.ndarray, box: Intervals) -
         value /= float(weights @ reach) or 1.0
         if value > best:
             best, chosen = value, weights
-    return chosen
+    return np.asarray(chosen)
 
 
 def open_parts(

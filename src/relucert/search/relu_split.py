@@ -44,8 +44,10 @@ _ROWS_IF_DEEP = 32
 _DEEP = 3
 _MANY_PARTS = 20_000
 _EXACT_TRIES = 20
+_FIRST_FALSIFICATION, _FALSIFICATION_FACTOR, _FALSIFICATION_SHARE = 2.0, 4.0, 0.25
 
 Progress = Callable[[str], None]
+Falsify = Callable[[float], Violated | None]
 
 
 def split_relus(
@@ -55,14 +57,16 @@ def split_relus(
     chain: list[Relaxation],
     limits: Limits,
     progress: Progress | None = None,
+    falsify: Falsify | None = None,
 ) -> Verdict:
     """Proved, Violated, or Unknown with the smallest bound left; ``chain`` bounds the box.
 
+    ``falsify`` looks for a counterexample for so many seconds; asked at growing intervals.
     Unsafe sets of no rows (everything is unsafe) are not for this search.
     """
     if any(not part.limits for part in case.unsafe):
         return Unknown(Reason.ENGINE, "an unsafe set without rows")
-    return _Search(network, query, case, chain, limits, progress).run()
+    return _Search(network, query, case, chain, limits, progress, falsify).run()
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,6 +88,7 @@ class _Search:
         chain: list[Relaxation],
         limits: Limits,
         progress: Progress | None,
+        falsify: Falsify | None,
     ) -> None:
         self.network, self.query, self.case = network, query, case
         self.chain, self.limits, self.progress = chain, limits, progress
@@ -96,6 +101,7 @@ class _Search:
         self.closed = 0.0
         self.tries = _EXACT_TRIES
         self.violated: Violated | None = None
+        self.falsify, self.falsify_at = falsify, _FIRST_FALSIFICATION
         self.stuck = False
 
     def run(self) -> Verdict:
@@ -112,9 +118,17 @@ class _Search:
                 parts = [found.part for found in self._distances(parts, 0)]
                 parts = [tightened(self.chain, self.box, p, self.limits) for p in parts]
             self._bound(parts, _STEPS)
+            self._falsified()
         if self.violated is not None:
             return self.violated
         return self._unknown() if self.stuck else Proved(Method.BOUNDS)
+
+    def _falsified(self) -> None:
+        """After 2 s, 8 s, ...: a look for counterexamples, for a quarter of the time spent."""
+        if self.falsify is None or self.violated or self.limits.elapsed < self.falsify_at:
+            return
+        self.falsify_at = _FALSIFICATION_FACTOR * self.limits.elapsed
+        self.violated = self.falsify(_FALSIFICATION_SHARE * self.limits.elapsed)
 
     def _unknown(self) -> Unknown:
         least = min((part.bound for _, _, part in self.queue), default=-np.inf)
