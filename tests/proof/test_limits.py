@@ -21,8 +21,9 @@ from relucert.proof.records import (
     parse_dyadic,
     parse_record,
 )
-from relucert.proof.stream import ProofReader, ProofWriter
+from relucert.proof.stream import ProofReader
 from relucert.proof.subject import Subject
+from relucert.prover.writer import ProofWriter
 from relucert.query import Box, Case, Polyhedron, Query
 
 SUBJECT = Subject("network sha256:00", "query sha256:00")

@@ -15,6 +15,7 @@ import scipy.sparse as sp
 
 from relucert.network import Matrix, Network
 from relucert.proof.arithmetic import Bounds, Objective, Relaxation
+from relucert.proof.digits import DigitMatrix
 
 __all__ = ["Exact", "ExactRows"]
 
@@ -66,35 +67,17 @@ class ExactRows:
 
 
 class _ExactMatrix:
-    """A float64 matrix as integers; zero entries of a sparse one are not stored."""
+    """A float64 matrix as integers over one power of two."""
 
     def __init__(self, matrix: Matrix) -> None:
-        self.shape = matrix.shape
-        self.columns: sp.csc_array | None = None
-        if sp.issparse(matrix):
-            self.columns = sp.csc_array(matrix)
-            self.entries = _integers(np.asarray(self.columns.data))
-        else:
-            self.entries = _integers(np.asarray(matrix))
+        pattern = sp.csr_array(matrix) if sp.issparse(matrix) else None
+        entries = _integers(np.asarray(matrix if pattern is None else pattern.data))
+        self.digits, self.exponent = DigitMatrix(entries.values, pattern), entries.exponent
 
     def times(self, rows: Integers) -> Integers:
         """``rows @ matrix``."""
-        exponent = rows.exponent + self.entries.exponent
-        if self.columns is None:
-            used = np.flatnonzero((rows.values != 0).any(axis=0))
-            if not len(used):
-                shape = (len(rows.values), self.shape[1])
-                return Integers(np.zeros(shape, dtype=object), exponent)
-            product = rows.values[:, used] @ self.entries.values[used]
-            return Integers(np.asarray(product), exponent).reduced()
-        starts = self.columns.indptr
-        product = np.zeros((len(rows.values), self.shape[1]), dtype=object)
-        filled = np.flatnonzero(np.diff(starts) > 0)
-        for number, row in enumerate(rows.values):
-            terms = row[self.columns.indices] * self.entries.values
-            if len(filled):
-                product[number, filled] = np.add.reduceat(terms, starts[filled])
-        return Integers(product, exponent).reduced()
+        product = self.digits.times(rows.values)
+        return Integers(product, rows.exponent + self.exponent).reduced()
 
 
 class Exact:
@@ -126,7 +109,6 @@ class Exact:
         return Bounds(lower, -upper)
 
     def units(self, index: int, neurons: np.ndarray) -> ExactRows:
-        """See `Arithmetic`."""
         count = len(neurons)
         rows = np.zeros((2 * count, self.layers[index].output_size), dtype=object)
         rows[np.arange(count), neurons] = 1
@@ -134,7 +116,6 @@ class Exact:
         return ExactRows(Integers(rows, 0), Integers(np.zeros(2 * count, dtype=object), 0), 1)
 
     def objective(self, objective: Objective, outputs: Bounds) -> ExactRows:
-        """See `Arithmetic`; ``outputs`` is not needed here."""
         values = (*objective.coefficients, -objective.limit)
         common = math.lcm(*(value.denominator for value in values))
         whole = np.empty((1, len(values)), dtype=object)
@@ -142,7 +123,6 @@ class Exact:
         return ExactRows(Integers(whole[:, :-1], 0), Integers(whole[:, -1], 0), common)
 
     def before_relu(self, rows: ExactRows, relaxation: Relaxation) -> ExactRows:
-        """See `Arithmetic`."""
         below, above, offset = _lines(relaxation)
         entries, constant = rows.rows, rows.constant
         if relaxation.unstable.any():
@@ -160,7 +140,6 @@ class Exact:
         return ExactRows(entries, constant, rows.denominator)
 
     def before_affine(self, rows: ExactRows, index: int, inputs: Bounds) -> ExactRows:
-        """See `Arithmetic`; ``inputs`` is not needed here."""
         entries, constant, denominator = rows.rows, rows.constant, rows.denominator
         if (divisor := self.divisors[index]) is not None:
             entries, denominator = _scaled(entries, divisor[0]), denominator * divisor[1]

@@ -1,4 +1,4 @@
-"""The records of a proof, one a line, and their text (docs/proof-format.md)."""
+"""The records of a proof, one a line (docs/proof-format.md); ``text`` is the line."""
 
 from __future__ import annotations
 
@@ -44,7 +44,6 @@ class CaseRecord:
 
     @property
     def text(self) -> str:
-        """The line, without its end."""
         return f"case {self.index}"
 
 
@@ -56,7 +55,6 @@ class BoundRecord:
 
     @property
     def text(self) -> str:
-        """The line, without its end."""
         return "b" + _slopes_text(self.slopes)
 
 
@@ -75,7 +73,6 @@ class CloseRecord:
 
     @property
     def text(self) -> str:
-        """The line, without its end."""
         text = f"c {self.unsafe} w {_dyadics_text(self.weights)}" + _slopes_text(self.slopes)
         for layer, values in sorted(self.betas.items()):
             if values:
@@ -89,7 +86,6 @@ class EmptyRecord:
 
     @property
     def text(self) -> str:
-        """The line, without its end."""
         return "e"
 
 
@@ -102,7 +98,6 @@ class InputSplitRecord:
 
     @property
     def text(self) -> str:
-        """The line, without its end."""
         return f"x {self.input} {self.value.hex()}"
 
 
@@ -115,7 +110,6 @@ class ReluSplitRecord:
 
     @property
     def text(self) -> str:
-        """The line, without its end."""
         return f"r {self.layer} {self.neuron}"
 
 
@@ -127,19 +121,11 @@ class EndRecord:
 
     @property
     def text(self) -> str:
-        """The line, without its end."""
         return f"end {self.count}"
 
 
-Record = (
-    CaseRecord
-    | BoundRecord
-    | CloseRecord
-    | EmptyRecord
-    | InputSplitRecord
-    | ReluSplitRecord
-    | EndRecord
-)
+TreeRecord = BoundRecord | CloseRecord | EmptyRecord | InputSplitRecord | ReluSplitRecord
+Record = CaseRecord | TreeRecord | EndRecord
 
 
 def parse_record(line: str) -> Record:

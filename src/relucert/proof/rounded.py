@@ -75,7 +75,6 @@ class Rounded:
         return Bounds(lower, upper)
 
     def units(self, index: int, neurons: np.ndarray) -> RoundedRows:
-        """See `Arithmetic`."""
         count = len(neurons)
         rows = np.zeros((2 * count, self.layers[index].output_size))
         rows[np.arange(count), neurons] = 1.0
@@ -83,7 +82,6 @@ class Rounded:
         return RoundedRows(rows, np.zeros(2 * count), np.zeros(2 * count))
 
     def objective(self, objective: Objective, outputs: Bounds) -> RoundedRows:
-        """See `Arithmetic`."""
         rows = np.array([[nearest_float(value) for value in objective.coefficients]])
         error = np.array([_distance(value) for value in objective.coefficients])
         constant = np.array([float_below(-objective.limit)])
@@ -123,7 +121,6 @@ class Rounded:
             return RoundedRows(product, *_added(rows.constant, shift, lost))
 
     def minimum(self, rows: RoundedRows, box: Bounds) -> np.ndarray:
-        """See `Arithmetic`."""
         terms = 2 * len(box.lower)
         with np.errstate(all="ignore"):
             least = np.maximum(rows.rows, 0.0) @ box.lower + np.minimum(rows.rows, 0.0) @ box.upper

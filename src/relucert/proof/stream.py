@@ -1,20 +1,16 @@
-"""Proof files as streams of lines: compressed, and never more than one line in memory."""
+"""Reading proof files as streams of lines: compressed, and never more than one in memory."""
 
 from __future__ import annotations
 
-import gzip
-import io
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from types import TracebackType
-from typing import BinaryIO
 
 from relucert.errors import FileError
-from relucert.proof.records import CaseRecord, EndRecord, Record, parse_record
+from relucert.proof.records import EndRecord, Record, parse_record
 from relucert.proof.subject import SEMANTICS, Subject
 
-__all__ = ["FORMAT", "ProofReader", "ProofWriter"]
+__all__ = ["FORMAT", "MAX_BYTES", "ProofReader"]
 
 FORMAT = "relucert-proof 1"
 MAX_LINE = 8 * 1024**2
@@ -123,52 +119,3 @@ class ProofReader:
             yield piece
         if not inflate.eof:
             raise self._error("the compressed stream is cut off")
-
-
-class ProofWriter:
-    """Writes a proof to a temporary name; it gets its own name when it is complete."""
-
-    def __init__(self, path: str | Path, subject: Subject) -> None:
-        self.path = Path(path)
-        self.temporary = self.path.with_name(f".{self.path.name}.part")
-        self.records = 0
-        try:
-            self._raw: BinaryIO = self.temporary.open("wb")
-        except OSError as error:
-            raise FileError(path, f"cannot be written ({error.strerror or error})") from None
-        zipped = gzip.GzipFile(filename="", mode="wb", fileobj=self._raw, mtime=0)
-        self._text = io.TextIOWrapper(zipped, encoding="ascii", newline="\n")
-        header = (FORMAT, subject.network, subject.query, *subject.query_lines, SEMANTICS)
-        for line in header:
-            self._text.write(line + "\n")
-
-    def __enter__(self) -> ProofWriter:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Without `finish` nothing is left behind."""
-        if not self._raw.closed:
-            self._text.close()
-            self._raw.close()
-            self.temporary.unlink(missing_ok=True)
-
-    def write(self, record: Record) -> None:
-        """One more record (`CaseRecord` and inner ones; `finish` writes the end)."""
-        self.records += 1
-        self._text.write(record.text + "\n")
-
-    def start_case(self, index: int) -> None:
-        """The tree of case ``index`` follows."""
-        self.write(CaseRecord(index))
-
-    def finish(self) -> None:
-        """Write the end and give the file its name."""
-        self._text.write(EndRecord(self.records).text + "\n")
-        self._text.close()
-        self._raw.close()
-        self.temporary.replace(self.path)

@@ -8,12 +8,12 @@ from pathlib import Path
 from relucert.limits import Limits
 from relucert.network import Network
 from relucert.proof.region import Refused, root_region
-from relucert.proof.stream import ProofWriter
 from relucert.proof.subject import Subject
 from relucert.prover.guide import Guide
 from relucert.prover.inputs import prove_by_inputs
 from relucert.prover.relus import prove_by_relus
 from relucert.prover.tree import Found, Progress, Stopped, Tree
+from relucert.prover.writer import ProofWriter
 from relucert.query import Case, Query
 from relucert.verdict import Method, Proved, Reason, Unknown, Verdict
 

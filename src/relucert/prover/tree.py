@@ -13,8 +13,8 @@ from relucert.network import Network
 from relucert.proof.check import step
 from relucert.proof.records import BoundRecord, CloseRecord, EmptyRecord, Record
 from relucert.proof.region import Region, lower_bound, mixed
-from relucert.proof.stream import ProofWriter
 from relucert.prover.guide import Guide
+from relucert.prover.writer import ProofWriter
 from relucert.query import Case, Query
 from relucert.search.margins import Margins
 from relucert.verdict import Violated, confirm

@@ -1,0 +1,65 @@
+"""Writing proof files, one record after another."""
+
+from __future__ import annotations
+
+import gzip
+import io
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO
+
+from relucert.errors import FileError
+from relucert.proof.records import CaseRecord, EndRecord, Record
+from relucert.proof.stream import FORMAT
+from relucert.proof.subject import SEMANTICS, Subject
+
+__all__ = ["ProofWriter"]
+
+
+class ProofWriter:
+    """Writes a proof to a temporary name; it gets its own name when it is complete."""
+
+    def __init__(self, path: str | Path, subject: Subject) -> None:
+        self.path = Path(path)
+        self.temporary = self.path.with_name(f".{self.path.name}.part")
+        self.records = 0
+        try:
+            self._raw: BinaryIO = self.temporary.open("wb")
+        except OSError as error:
+            raise FileError(path, f"cannot be written ({error.strerror or error})") from None
+        zipped = gzip.GzipFile(filename="", mode="wb", fileobj=self._raw, mtime=0)
+        self._text = io.TextIOWrapper(zipped, encoding="ascii", newline="\n")
+        header = (FORMAT, subject.network, subject.query, *subject.query_lines, SEMANTICS)
+        for line in header:
+            self._text.write(line + "\n")
+
+    def __enter__(self) -> ProofWriter:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Without `finish` nothing is left behind."""
+        if not self._raw.closed:
+            self._text.close()
+            self._raw.close()
+            self.temporary.unlink(missing_ok=True)
+
+    def write(self, record: Record) -> None:
+        """One more record (`CaseRecord` and inner ones; `finish` writes the end)."""
+        self.records += 1
+        self._text.write(record.text + "\n")
+
+    def start_case(self, index: int) -> None:
+        """The tree of case ``index`` follows."""
+        self.write(CaseRecord(index))
+
+    def finish(self) -> None:
+        """Write the end and give the file its name."""
+        self._text.write(EndRecord(self.records).text + "\n")
+        self._text.close()
+        self._raw.close()
+        self.temporary.replace(self.path)
