@@ -12,9 +12,12 @@ import io
 import math
 import multiprocessing
 import os
+import signal
+import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import suppress
 from dataclasses import astuple, dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -138,8 +141,8 @@ def run_bench(
     # Children inherit it, and read it before their first matrix product.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     pool = ThreadPoolExecutor(max(1, options.jobs))
-    running: dict[int, multiprocessing.process.BaseProcess] = {}
-    futures = [pool.submit(_measured, item, options, running) for item in todo]
+    stopping = threading.Event()
+    futures = [pool.submit(_measured, item, options, stopping) for item in todo]
     try:
         for future in as_completed(futures):
             row = future.result()
@@ -147,11 +150,10 @@ def run_bench(
             _append(results, row)
             if report is not None:
                 report(row)
-    except KeyboardInterrupt:
+    except BaseException:  # Ctrl-C, or a results file that can no longer be written
+        stopping.set()
         for future in futures:
             future.cancel()
-        for process in list(running.values()):
-            process.kill()
         raise
     finally:
         pool.shutdown(wait=True)
@@ -161,7 +163,7 @@ def run_bench(
 def _measured(
     item: Instance,
     options: BenchOptions,
-    running: dict[int, multiprocessing.process.BaseProcess],
+    stopping: threading.Event,
 ) -> Measurement:
     """Run one instance in a child and watch its time and memory from outside."""
     context = multiprocessing.get_context("spawn")
@@ -170,13 +172,14 @@ def _measured(
     started = time.monotonic()
     process.start()
     sender.close()
-    running[id(process)] = process
     allowed = min(item.timeout, options.timeout) + _GRACE_SECONDS
     answer = ("unknown", "crashed", "the process died", time.monotonic() - started)
     try:
         while True:
             if receiver.poll(0.1):
                 answer = receiver.recv()
+                break
+            if stopping.is_set():
                 break
             if time.monotonic() - started > allowed:
                 answer = ("unknown", "time", "killed: over the time limit", allowed)
@@ -186,9 +189,7 @@ def _measured(
     except (EOFError, OSError):
         pass
     finally:
-        process.kill()
-        process.join()
-        running.pop(id(process), None)
+        _end(process)
     verdict, method, detail, seconds = answer
     status = _status(item.expected, verdict, method)
     return Measurement(
@@ -197,9 +198,29 @@ def _measured(
     )  # fmt: skip
 
 
+def _end(process: multiprocessing.process.BaseProcess) -> None:
+    """Kill a child, and the solver's process that it may have started."""
+    if hasattr(os, "killpg") and process.pid is not None:
+        with suppress(OSError):  # it is gone, or has no group of its own yet
+            os.killpg(process.pid, signal.SIGKILL)
+    process.kill()
+    process.join()
+
+
+def _end_with_parent() -> None:
+    """Kill this child's group when the parent is gone: nobody would read the answer."""
+    parent = os.getppid()
+    while os.getppid() == parent:
+        time.sleep(1.0)
+    os.killpg(0, signal.SIGKILL)
+
+
 def _child(item: Instance, options: BenchOptions, sender: Connection) -> None:
     """Read, certify, send the answer; the clock includes reading the files."""
     started = time.monotonic()
+    if hasattr(os, "setsid"):
+        os.setsid()
+        threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
         network = read_network(item.folder / item.network)
         query = read_vnnlib(item.folder / item.query)

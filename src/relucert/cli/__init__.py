@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import signal
 import sys
+import threading
 from typing import Any
 
 import click
@@ -36,29 +37,41 @@ for _command in (
     cli.add_command(_command)
 
 
-def _terminate(_signal: int, _frame: Any) -> None:
-    raise KeyboardInterrupt
-
-
 def main(arguments: list[str] | None = None) -> None:
     """Entry point: run, and turn every deliberate error into one line and an exit code."""
-    signal.signal(signal.SIGTERM, _terminate)
+    stopped = threading.Event()
+
+    def stop(_signal: int, _frame: Any) -> None:
+        stopped.set()
+        raise KeyboardInterrupt
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, stop)
     try:
         code = cli.main(args=arguments, prog_name="relucert", standalone_mode=False)
-    except click.exceptions.Exit as stop:
-        code = stop.exit_code
-    except click.ClickException as error:
-        message = " ".join(error.format_message().split())
-        click.echo(f"relucert: error: {message}", err=True)
-        code = 2
-    except RelucertError as error:
-        click.echo(f"relucert: error: {error}", err=True)
-        code = 2
-    except BrokenPipeError:
+    except (KeyboardInterrupt, click.Abort):
+        code = _failed("interrupted", 3)
+    except Exception as error:
+        # An extension that is interrupted while it is loaded raises what it likes.
+        code = _failed("interrupted", 3) if stopped.is_set() else _explained(error)
+    sys.exit(code or 0)
+
+
+def _explained(error: Exception) -> int:
+    """Say in one line what is wrong; what was not raised on purpose is raised again."""
+    if isinstance(error, click.exceptions.Exit):
+        return int(error.exit_code)
+    if isinstance(error, click.ClickException):
+        return _failed(f"error: {' '.join(error.format_message().split())}", 2)
+    if isinstance(error, RelucertError):
+        return _failed(f"error: {error}", 2)
+    if isinstance(error, BrokenPipeError):
         # The reader of our output went away (`| head`): nothing is left to be said.
         sys.stderr.close()
-        code = 3
-    except (KeyboardInterrupt, click.Abort):
-        click.echo("relucert: interrupted", err=True)
-        code = 3
-    sys.exit(code or 0)
+        return 3
+    raise error
+
+
+def _failed(words: str, code: int) -> int:
+    click.echo(f"relucert: {words}", err=True)
+    return code

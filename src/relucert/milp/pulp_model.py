@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -74,10 +78,39 @@ def solve_with_pulp(
         for variable, value in zip(variables, start, strict=True):
             variable.setInitialValue(float(value), check=False)
     try:
-        problem.solve(chosen)
+        with tempfile.TemporaryDirectory(prefix="relucert-") as folder, _killed_if_cut_short():
+            chosen.tmpDir = folder
+            problem.solve(chosen)
     except (pulp.PulpError, OSError) as error:
         raise SolverError(f"solver {solver} failed: {error}") from None
     return _answer(problem, variables, limits, solver)
+
+
+@contextmanager
+def _killed_if_cut_short() -> Iterator[None]:
+    """End the solver's process when what is done inside ends by an exception.
+
+    PuLP keeps no handle on the programmes it starts: after Ctrl-C they would run on to their
+    time limit. So they are noted where they start, for as long as this context lasts.
+    """
+    started: list[subprocess.Popen[Any]] = []
+    ordinary = subprocess.Popen
+
+    class Noted(ordinary):  # type: ignore[misc, valid-type]
+        def __init__(self, *arguments: Any, **options: Any) -> None:
+            super().__init__(*arguments, **options)
+            started.append(self)
+
+    subprocess.Popen = Noted  # type: ignore[misc]
+    try:
+        yield
+    except BaseException:
+        for process in started:
+            process.kill()
+            process.wait()
+        raise
+    finally:
+        subprocess.Popen = ordinary  # type: ignore[misc]
 
 
 def check_solver(name: str) -> None:
