@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import zipfile
+from contextlib import suppress
 from fractions import Fraction
 
 import numpy as np
@@ -298,3 +299,15 @@ def test_large_archives_stay_arrays(tmp_path):
     assert (len(read), read.input_size, read.label(-1)) == (60_000, 784, 7)
     with pytest.raises(IndexError):
         read.point(60_000)
+
+
+def test_archives_with_missing_bytes(tmp_path):
+    """An offset before the beginning of the file is no traceback."""
+    path = tmp_path / "points.npz"
+    write_points_npz(np.zeros((3, 2)), np.array([0, 1, 0]), path)
+    content = path.read_bytes()
+    for start in range(0, len(content), 7):
+        for count in (1, 8, 100):
+            path.write_bytes(content[:start] + content[start + count :])
+            with suppress(FileError):  # any other exception fails
+                read_points(path)

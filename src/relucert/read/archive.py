@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import lzma
 import math
+import struct
 import zipfile
 import zlib
 from dataclasses import dataclass
@@ -18,7 +19,8 @@ from relucert.read.files import MAX_BYTES, read_bytes
 
 __all__ = ["Archive"]
 
-# What zipfile and the decompressors behind it raise; RuntimeError is an encrypted member.
+# What zipfile and the decompressors behind it raise; RuntimeError is an encrypted member,
+# ValueError an offset before the file's beginning or a name that is no text.
 _BROKEN = (
     zipfile.BadZipFile,
     zlib.error,
@@ -27,6 +29,10 @@ _BROKEN = (
     EOFError,
     RuntimeError,
     NotImplementedError,
+    ValueError,
+    IndexError,
+    OverflowError,
+    struct.error,
 )
 
 
@@ -44,7 +50,7 @@ class Archive:
         path = Path(path)
         try:
             archive = zipfile.ZipFile(io.BytesIO(read_bytes(path)))
-        except (zipfile.BadZipFile, NotImplementedError) as error:
+        except _BROKEN as error:
             raise FileError(path, f"is not a complete .npz archive ({error})") from None
         members = archive.infolist()
         if len({member.filename for member in members}) != len(members):
