@@ -8,6 +8,7 @@ import scipy.sparse as sp
 from hypothesis import given
 from hypothesis import strategies as st
 
+from relucert.errors import InputError
 from relucert.proof.digits import DigitMatrix
 
 INTEGERS = st.one_of(
@@ -52,5 +53,5 @@ def test_too_many_terms_are_refused():
     wide = sp.csr_array(np.ones((1, 1))).tocsr()
     pattern = sp.csr_array((wide.data, wide.indices, np.r_[0, 1, np.ones(2**21, int)]),
                            shape=(2**21 + 1, 1))  # fmt: skip
-    with pytest.raises(ValueError, match="too many inputs"):
+    with pytest.raises(InputError, match="too many inputs"):
         DigitMatrix(np.array([1], dtype=object), pattern)

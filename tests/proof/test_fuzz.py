@@ -20,9 +20,7 @@ from relucert.query import Polyhedron, Query
 from relucert.verdict import confirm
 
 SUBJECT = Subject("network sha256:00", "query sha256:00")
-SETTINGS = settings(
-    max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+SETTINGS = settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def moved(query: Query, shift: Fraction) -> Query:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import numpy as np
 import scipy.sparse as sp
 
+from relucert.errors import InputError
+
 __all__ = ["DigitMatrix"]
 
 _BITS = 16
@@ -30,7 +32,7 @@ class DigitMatrix:
             self.parts = [sp.csr_array((part, *place), shape=pattern.shape) for part in digits]
             self.shape = pattern.shape
         if self.shape[0] * len(self.parts) >= _MOST_TERMS:
-            raise ValueError("a layer has too many inputs for the exact arithmetic")
+            raise InputError("a layer has too many inputs for the exact arithmetic")
 
     def times(self, rows: np.ndarray) -> np.ndarray:
         """``rows @ matrix`` for an object array of int, (rows, outputs)."""
