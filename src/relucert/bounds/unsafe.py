@@ -72,6 +72,7 @@ def row_bounds(chain: list[Relaxation], box: Intervals, rows: FloatRows) -> np.n
         return shifted(bounds, chain, rows)
 
 
+@np.errstate(all="ignore")
 def shifted(values: np.ndarray, chain: list[Relaxation], rows: FloatRows) -> np.ndarray:
     """``values - limits``, less what the rounded coefficients may hide; rounded downward."""
     outputs = rectified(chain[-1].pre, chain[-1].layer.relu)
@@ -136,6 +137,7 @@ def _mixed(slopes: np.ndarray, constants: np.ndarray, box: Intervals) -> float:
     return best
 
 
+@np.errstate(all="ignore")
 def mixture(chain: list[Relaxation], box: Intervals, part: Polyhedron) -> FloatRows:
     """One row that every output of the polyhedron satisfies: a mixture of its rows.
 

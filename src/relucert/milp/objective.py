@@ -10,11 +10,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from relucert.bounds.backward import Relaxation
-from relucert.bounds.rounding import SAFETY, round_up
+from relucert.bounds.rounding import SAFETY, UNDERFLOW, round_up
 from relucert.bounds.unsafe import FloatRows
 from relucert.lp.highs import MIP_TOLERANCE
 from relucert.lp.model import LinearModel
-from relucert.milp.encode import Encoding, scaled_row
+from relucert.milp.encode import Encoding, Wires, scaled_row
 
 __all__ = ["Objective", "add_objective", "add_unsafe_rows", "solver_margin"]
 
@@ -52,7 +52,7 @@ def add_objective(
     )
     for coefficients, error, limit in zip(rows.coefficients, rows.error, rows.limits, strict=True):
         used = np.flatnonzero((coefficients != 0) & (wires.columns >= 0))
-        loose = float(error[used] @ np.ldexp(1.0, wires.exponents[used])) * SAFETY
+        loose = _hidden(error, wires)
         scaled_row(
             builder,
             np.concatenate([[column], wires.columns[used]]),
@@ -69,7 +69,7 @@ def add_unsafe_rows(encoding: Encoding, rows: FloatRows, slack: float = 0.0) -> 
     wires = encoding.outputs
     for coefficients, error, limit in zip(rows.coefficients, rows.error, rows.limits, strict=True):
         used = np.flatnonzero((coefficients != 0) & (wires.columns >= 0))
-        loose = float(error[used] @ np.ldexp(1.0, wires.exponents[used])) * SAFETY + slack
+        loose = _hidden(error, wires) + slack
         scaled_row(
             encoding.builder,
             wires.columns[used],
@@ -78,6 +78,15 @@ def add_unsafe_rows(encoding: Encoding, rows: FloatRows, slack: float = 0.0) -> 
             -np.inf,
             float(round_up(np.array(float(limit) + loose))) if loose else float(limit),
         )
+
+
+def _hidden(error: np.ndarray, wires: Wires) -> float:
+    """At least what rounding a row's coefficients may hide, those rounded to zero included."""
+    rounded = np.flatnonzero((error > 0) & (wires.columns >= 0))
+    if not len(rounded):
+        return 0.0
+    reach = np.ldexp(1.0, wires.exponents[rounded])
+    return float(error[rounded] @ reach) * SAFETY + UNDERFLOW * len(rounded)
 
 
 def solver_margin(chain: list[Relaxation], rows: FloatRows) -> float:

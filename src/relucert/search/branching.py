@@ -12,6 +12,7 @@ __all__ = ["branching_neuron"]
 _INDIRECT = 2.0
 
 
+@np.errstate(all="ignore")  # infinite bounds make NaN, which chooses nothing
 def branching_neuron(
     part: Part,
     lines: dict[int, PartLines],

@@ -43,6 +43,7 @@ class Margins:
         return gradient
 
     @staticmethod
+    @np.errstate(all="ignore")  # rows beyond the float range; callers take NaN for "far"
     def _violation(part: tuple[np.ndarray, np.ndarray], outputs: np.ndarray) -> np.ndarray:
         coefficients, limits = part
         if not len(coefficients):
