@@ -147,7 +147,7 @@ def test_compressed_tables(tmp_path):
         ("a,b,label", None, "has a header but no points"),
         ("# nothing\n\n", None, "holds no rows"),
         ("", None, "is empty"),
-        ("y,label\n1,2", None, "line 1: both 'label' and 'y'"),
+        ("label,label\n1,2", None, "line 1: several columns could hold the label"),
         ("a,b\n1,2", "c", "no label column 'c': .* one of a, b"),
         ("1,2", "c", "no label column 'c': .*no header"),
         ("1,2", "3", "no label column '3'"),
@@ -311,3 +311,11 @@ def test_archives_with_missing_bytes(tmp_path):
             path.write_bytes(content[:start] + content[start + count :])
             with suppress(FileError):  # any other exception fails
                 read_points(path)
+
+
+def test_beside_a_label_y_is_a_coordinate(tmp_path):
+    path = tmp_path / "plane.csv"
+    path.write_text("x,y,label\n1,2,7\n")
+    points = read_points(path)
+    assert points.point(0) == (1, 2)
+    assert points.label(0) == 7

@@ -87,7 +87,7 @@ def read_points(path: str | Path, label_column: str | None = None) -> LabelledPo
 
     npz: an array ``points`` (or x, X, images), first axis the points, the others flattened, of
     float16 to float64 or integers; and an array ``labels`` (or label, y, Y) of integers. csv: a
-    header is optional; cells are exact decimals; the label stands in the column called label or
+    header is optional; cells are exact decimals; the label stands in the column called label, else
     y, else the last; empty lines and lines that start with # are skipped. ``label_column`` names
     the label array or column (or says its number, from 1).
 

@@ -87,6 +87,9 @@ def _columns(
         problem = "has one column; expected coordinates and a label, separated by commas"
         raise FileError(path, problem, f"line {line}")
     named = [i for i, name in enumerate(first) if name.lower() in _LABEL_NAMES]
+    exactly = [i for i in named if first[i].lower() == "label"]
+    if len(exactly) == 1:
+        named = exactly  # beside it y is a coordinate, as x is
     is_header = (
         bool(named)
         or (label_column in first and not _is_number(label_column))
@@ -96,7 +99,8 @@ def _columns(
     if label_column is not None:
         label = _wanted(path, names, len(first), label_column)
     elif len(named) > 1:
-        raise FileError(path, "both 'label' and 'y' are columns: say which one", f"line {line}")
+        problem = "several columns could hold the label: name it by --label-column"
+        raise FileError(path, problem, f"line {line}")
     else:
         label = named[0] if named else len(first) - 1
     return _Columns(path, len(first), names, label), is_header
