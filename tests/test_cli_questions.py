@@ -13,6 +13,7 @@ from relucert.cli import main
 from relucert.memorization.labels import LabelMap
 from relucert.network import Layer, Network
 from relucert.query import Decision
+from relucert.verdict import Method, Proved
 from relucert.write.npz import write_network_npz
 from relucert.write.onnx import write_onnx
 
@@ -104,3 +105,17 @@ def test_radius_reads_labels_as_the_network_maps_them(folder, capsys):
         for row in csv.DictReader(file):
             assert Fraction(row["lower"]) <= Fraction(1, 2) <= Fraction(row["upper"])
             assert Fraction(row["lower"]) > Fraction(49, 100)
+
+
+def test_an_interrupt_among_bounds_for_all_keeps_what_is_proved(folder, capsys, monkeypatch):
+    """Ctrl-C while many balls are bounded at once: the balls proved so far are shown."""
+
+    def interrupted(_network, _balls, _progress):
+        yield 1, Proved(Method.BOUNDS)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("relucert.commands.certify.proved_together", interrupted)
+    assert run("certify net.onnx --data good.csv --radius 0 --csv out.csv") == 3
+    with Path("out.csv").open(newline="") as file:
+        assert [row["item"] for row in csv.DictReader(file)] == ["point 1"]
+    assert "1 of 2 points done" in capsys.readouterr().err

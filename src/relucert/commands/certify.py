@@ -22,7 +22,7 @@ from relucert.read.vnnlib import read_vnnlib
 from relucert.report.memorization import MemorizationResult
 from relucert.report.records import Item, csv_text, exit_code, how, verdict_record, verdict_word
 from relucert.report.tables import items_table, print_table, summary
-from relucert.verdict import Violated
+from relucert.verdict import Proved, Violated
 from relucert.verify import Outcome
 from relucert.verify import certify as decide
 from relucert.write.files import check_target, make_folder, write_atomically
@@ -88,9 +88,9 @@ def certify_command(
         def ball(point: Point) -> Query:
             return questions.ball(point, radius)
 
-        known = (
-            _proved_together(network, points, ball) if engine == "auto" and proofs is None else {}
-        )
+        known, stopped = {}, False
+        if engine == "auto" and proofs is None:
+            known, stopped = _proved_together(network, points, ball)
 
         def answer(point: Point, bar: Bar) -> Outcome:
             if point.row in known:
@@ -102,7 +102,9 @@ def certify_command(
                 memory=memory, progress=bar.work,
             )  # fmt: skip
 
-        items, rows, whole = _many_points(points, answer, radius)
+        asked = [point for point in points if point.row in known] if stopped else points
+        items, rows, whole = _many_points(asked, answer, radius)
+        whole = whole and not stopped
         memorization = MemorizationResult.of(questions.file, radius, clip is not None, items,
                                              len(points), questions.note)  # fmt: skip
     _write_witnesses(witness_out, items, single=property_path is not None)
@@ -144,22 +146,28 @@ def _one_property(
 
 def _proved_together(
     network: Network, points: list[Point], ball: Callable[[Point], Query]
-) -> dict[int, Outcome]:
-    """The balls that bounds for many at once prove, by row; their time is shared equally."""
-    started = time.monotonic()
+) -> tuple[dict[int, Outcome], bool]:
+    """The balls that bounds for many at once prove, by row, and whether Ctrl-C came meanwhile.
+
+    Their time is shared equally.
+    """
+    started, stopped = time.monotonic(), False
+    proved: list[tuple[int, Proved]] = []
     with progress_bar(len(points)) as bar:
         bar.item("bounds for all balls")
         try:
             balls = Balls.of([ball(point) for point in points])
-            found = list(proved_together(network, balls, bar.reach))
+            for place, verdict in proved_together(network, balls, bar.reach):
+                if verdict is not None:
+                    proved.append((points[place].row, verdict))
         except MemoryError:
-            return {}
+            return {}, False
+        except KeyboardInterrupt:
+            stopped = True
+    if stopped:
+        say(f"relucert: interrupted: {len(proved)} of {len(points)} points done")
     seconds = (time.monotonic() - started) / max(1, len(points))
-    return {
-        points[place].row: Outcome(verdict, seconds, 0)
-        for place, verdict in found
-        if verdict is not None
-    }
+    return {row: Outcome(verdict, seconds, 0) for row, verdict in proved}, stopped
 
 
 def _many_points(

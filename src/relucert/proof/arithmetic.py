@@ -20,6 +20,7 @@ from relucert.proof.records import SLOPE_STEPS
 __all__ = ["Arithmetic", "Bounds", "Objective", "Relaxation"]
 
 Rows = TypeVar("Rows")
+_NEARLY_ONE = 1023 / 1024
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,8 +106,13 @@ class Relaxation:
 
     @cached_property
     def slopes(self) -> np.ndarray:
-        """Lower slopes times 256, int64: as given, else 256 where u > -l and 0 elsewhere."""
-        slopes = np.where(self.pre.upper > -self.pre.lower, SLOPE_STEPS, 0).astype(np.int64)
+        """Lower slopes times 256, int64: as given, else 256 where u > -l 1023/1024, else 0.
+
+        Not where u > -l: in symmetric boxes the two are often equal, and then the rounding of
+        bounds would decide, differently in different arithmetics.
+        """
+        steep = self.pre.upper > self.pre.lower * -_NEARLY_ONE
+        slopes = np.where(steep, SLOPE_STEPS, 0).astype(np.int64)
         for neuron, slope in self.given.items():
             slopes[neuron] = slope
         return slopes

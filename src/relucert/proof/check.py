@@ -144,7 +144,7 @@ class _Checker:
 def _size(network: Network) -> int:
     """Bytes of the bounds of one region, and of what is derived from them and kept."""
     values = network.input_size + sum(layer.output_size for layer in network.layers)
-    return 128 * values
+    return 256 * values
 
 
 def step(

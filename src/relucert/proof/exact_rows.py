@@ -1,7 +1,7 @@
 """The checker's exact arithmetic: integers with a common power of two, and a denominator.
 
 A block of rows is ``numerators * 2**exponent / denominator`` with Python integers. Nothing is
-rounded but, outward, the float64 bounds at the end and, upward to a multiple of 2**-40, the
+rounded but, outward, the float64 bounds at the end and, upward to a multiple of 2**-60, the
 slopes of the lines above unstable ReLUs, for which any larger slope is valid too.
 """
 
@@ -19,7 +19,7 @@ from relucert.proof.digits import DigitMatrix
 
 __all__ = ["Exact", "ExactRows"]
 
-_SLOPE_BITS = 40
+_SLOPE_BITS = 60
 _LEAST_EXPONENT = -1074
 _QUOTIENT_BITS = 64
 
@@ -179,7 +179,7 @@ def _scaled(entries: Integers, factors: Integers) -> Integers:
 
 
 def _lines(relaxation: Relaxation) -> tuple[np.ndarray, np.ndarray, Integers]:
-    """Slopes from below and above times 2**40, and the offset from above."""
+    """Slopes from below and above times 2**60, and the offset from above."""
     known: tuple[np.ndarray, np.ndarray, Integers] | None = relaxation.cache.get("exact")
     if known is not None:
         return known

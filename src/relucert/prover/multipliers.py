@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from relucert.bounds.backward import Relaxation
+from relucert.proof.arithmetic import Relaxation as Checked
 from relucert.proof.records import SLOPE_STEPS, CloseRecord
 from relucert.proof.region import Region
 from relucert.prover.guide import short_float
@@ -38,7 +39,7 @@ def closed(
 ) -> Region | None:
     """The region without the set, when multipliers of few bits do; else with it."""
     slopes = {
-        layer: _slopes(lines[layer], alpha[0], coefficients[layer])
+        layer: _slopes(tree, region, layer, lines[layer], alpha[0], coefficients[layer])
         for layer, alpha in best.alpha.items()
     }
     for bits in _SHORT_BITS:
@@ -54,9 +55,16 @@ def closed(
     return region
 
 
-def _slopes(lines: PartLines, alpha: np.ndarray, coefficients: np.ndarray) -> dict[int, int]:
+def _slopes(
+    tree: Tree,
+    region: Region,
+    layer: int,
+    lines: PartLines,
+    alpha: np.ndarray,
+    coefficients: np.ndarray,
+) -> dict[int, int]:
     """Slopes in whole steps where they matter and are not the default."""
     steps = np.round(alpha * SLOPE_STEPS).astype(int)
-    default = np.round(lines.lower_slope[0] * SLOPE_STEPS).astype(int)
+    default = Checked.of(tree.network.layers[layer], region.layers[layer], {}).slopes
     chosen = np.flatnonzero(lines.unstable[0] & (coefficients > 0) & (steps != default))
     return {int(neuron): int(steps[neuron]) for neuron in chosen}

@@ -10,6 +10,7 @@ import numpy as np
 
 from relucert.limits import Limits
 from relucert.network import Network
+from relucert.proof.arithmetic import Relaxation
 from relucert.proof.check import step
 from relucert.proof.records import BoundRecord, CloseRecord, EmptyRecord, Record
 from relucert.proof.region import Region, lower_bound, mixed
@@ -21,9 +22,9 @@ from relucert.verdict import Violated, confirm
 
 __all__ = ["Found", "Progress", "Stopped", "Tree"]
 
-# The exact arithmetic rounds the slopes of chords to multiples of 2**-40: with bounds larger than
-# this share of the numbers that went into them both arithmetics agree.
-_CLEAR_SHARE = 1e-10
+# With bounds larger than this share of the numbers that went into them, small differences between
+# the arithmetics do not matter. Where all signs are known there are no slopes to differ.
+_CLEAR_SHARE = 1e-12
 _EXACT_TRIES = 20
 
 Progress = Callable[[str], None]
@@ -94,10 +95,17 @@ class Tree:
         value = lower_bound(
             self.guide, self.network, region, objective, record.slopes, record.betas
         )
+        if not self._relaxed(region):
+            return value > 0
         ends = region.layers[-1].after(self.network.layers[-1])
         size = np.maximum(np.abs(ends.lower), np.abs(ends.upper))
         scale = float(np.abs(np.array([float(c) for c in objective.coefficients])) @ size)
         return value > _CLEAR_SHARE * scale
+
+    def _relaxed(self, region: Region) -> bool:
+        """Whether the sign of any ReLU is open."""
+        pairs = zip(self.network.layers, region.layers, strict=True)
+        return any(Relaxation.of(layer, pre, {}).unstable.any() for layer, pre in pairs)
 
     def close(self, region: Region, record: CloseRecord) -> Region | None:
         """Write that a set is refuted, which `refutes` has shown; None when it was the last."""
