@@ -88,7 +88,8 @@ def certify_command(
         def ball(point: Point) -> Query:
             return questions.ball(point, radius)
 
-        known, stopped = {}, False
+        known: dict[int, Outcome] = {}
+        stopped = False
         if engine == "auto" and proofs is None:
             known, stopped = _proved_together(network, points, ball)
 
