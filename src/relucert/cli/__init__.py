@@ -13,7 +13,7 @@ from typing import Any
 import click
 
 from relucert import __version__
-from relucert.cli import analysis, decision, memorization, proofs, verification
+from relucert.cli import analysis, decision, memorization, proofs, training, verification
 from relucert.errors import RelucertError
 
 __all__ = ["main"]
@@ -33,6 +33,7 @@ for _command in (
     *proofs.COMMANDS,
     *decision.COMMANDS,
     *memorization.COMMANDS,
+    *training.COMMANDS,
     *analysis.COMMANDS,
 ):
     cli.add_command(_command)

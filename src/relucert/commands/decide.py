@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import asdict, dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from relucert import __version__
-from relucert.commands.screen import print_json, progress_bar
+from relucert.commands.screen import data_header, print_json, progress_bar
 from relucert.errors import UsageError
 from relucert.exact import format_rational, nearest_float
 from relucert.memorization.decision.answers import Answer, No, Unknown, Yes
@@ -18,7 +16,6 @@ from relucert.memorization.decision.check import check_no_certificate
 from relucert.memorization.decision.decide import decide
 from relucert.memorization.decision.largest import BudgetBracket, largest_budget
 from relucert.network import Network
-from relucert.read.files import read_bytes
 from relucert.read.points import LabelledPoints, read_points
 from relucert.write.npz import write_network_npz
 from relucert.write.onnx import write_onnx
@@ -103,10 +100,7 @@ def _check(
 
 
 def _header(path: Path, data: LabelledPoints, width: int, seed: int) -> dict[str, Any]:
-    return {
-        "relucert": __version__,
-        "data": str(path),
-        "data_sha256": hashlib.sha256(read_bytes(path)).hexdigest(),
+    return data_header(path) | {
         "points": len(data),
         "dimension": data.input_size,
         "depth": 2,

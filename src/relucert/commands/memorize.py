@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 from dataclasses import asdict, dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from relucert import __version__
-from relucert.commands.screen import Bar, print_json, progress_bar, say
+from relucert.commands.screen import Bar, data_header, print_json, progress_bar, say
 from relucert.errors import UsageError
 from relucert.exact import format_rational
 from relucert.memorization.certify_balls import Balls, certify_alone, proved_together
@@ -18,7 +16,6 @@ from relucert.memorization.construct import Memorizer, budget_of_ratio, construc
 from relucert.memorization.measured import Measured, measure
 from relucert.memorization.separation import Separation, check_budget, separation_bound
 from relucert.query import Query, robustness_query
-from relucert.read.files import read_bytes
 from relucert.read.points import LabelledPoints, read_points
 from relucert.report.memorization import MemorizationResult
 from relucert.report.records import Item
@@ -33,7 +30,7 @@ def separation_command(data: Path, *, label_column: str | None, as_json: bool) -
     separation = _separation(points)
     check_budget(points, separation, Fraction(0))
     if as_json:
-        print_json(_header(data) | _separation_record(separation))
+        print_json(data_header(data) | _separation_record(separation))
     else:
         print(_separation_words(points, separation))
     return 0
@@ -71,7 +68,7 @@ def memorize_command(
     size = measure(made.network, len(points))
     run = _Run(data, points, separation, budget, construction, made, size, output, element, result)
     if as_json:
-        print_json(_header(data) | {"seed": seed} | run.record())
+        print_json(data_header(data) | {"seed": seed} | run.record())
     else:
         print(run.words())
         print(f"seed {seed}")
@@ -212,11 +209,6 @@ class _Run:
             "element_type": self.element,
             "memorization": certified,
         }
-
-
-def _header(data: Path) -> dict[str, Any]:
-    digest = hashlib.sha256(read_bytes(data)).hexdigest()
-    return {"relucert": __version__, "data": str(data), "data_sha256": digest}
 
 
 def _separation_record(separation: Separation | None) -> dict[str, Any]:

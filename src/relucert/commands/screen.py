@@ -24,7 +24,7 @@ from rich.progress import (
 from relucert import __version__
 from relucert.read.files import read_bytes
 
-__all__ = ["Bar", "header", "print_json", "progress_bar", "say"]
+__all__ = ["Bar", "data_header", "header", "print_json", "progress_bar", "say"]
 
 
 def say(line: str) -> None:
@@ -47,6 +47,12 @@ def header(network_path: Path, seed: int | None = None) -> dict[str, Any]:
         "network_sha256": digest,
     }
     return record if seed is None else record | {"seed": seed}
+
+
+def data_header(data_path: Path) -> dict[str, Any]:
+    """What a JSON result about a data set begins with: version, file, hash."""
+    digest = hashlib.sha256(read_bytes(data_path)).hexdigest()
+    return {"relucert": __version__, "data": str(data_path), "data_sha256": digest}
 
 
 class Bar:
