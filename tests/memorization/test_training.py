@@ -154,6 +154,15 @@ def test_one_point_and_one_label(tmp_path):
     assert isinstance(only.items[0].verdict, Proved)
 
 
+@pytest.mark.parametrize("size", ["1e305", "1e-305"])
+def test_coordinates_beyond_use_are_refused(run, tmp_path, size):
+    path = tmp_path / "far.csv"
+    path.write_text(f"x,label\n{size},1\n0,2\n")
+    code, _, err = run(path, "--budget", "0")
+    assert (code, err.count("\n")) == (2, 1)
+    assert "cannot be trained on: scale them" in err
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -9,6 +9,7 @@ judged afterwards by its stored weights alone.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
@@ -29,6 +30,7 @@ _CHECK_ATTACKS = 4
 _CHECK_EVERY = 50
 _ENOUGH = 2.0  # of sharpened margin, at which more steps would only scale the weights
 _NEAREST_SHARPNESS = 8.0
+_LARGEST_EXPONENT = 1000
 
 Tick = Callable[[int], None]
 Stop = Callable[[], bool]
@@ -73,8 +75,8 @@ def task(points: np.ndarray, targets: np.ndarray, labels: int, budget: Fraction)
     radius = nearest_float(budget)
     # A single point has no extent of its own.
     size = size or radius or 1.0
-    scale = 2.0 ** float(np.ceil(np.log2(size)))
-    if not (np.isfinite(scale) and np.isfinite(1.0 / scale)):
+    exponent = math.frexp(size)[1]
+    if abs(exponent) > _LARGEST_EXPONENT:
         raise QueryError(f"coordinates that spread over {size!r} cannot be trained on: scale them")
     if labels <= 2:
         lower = np.where(targets > 0, 0.0, -np.inf)
@@ -82,6 +84,7 @@ def task(points: np.ndarray, targets: np.ndarray, labels: int, budget: Fraction)
     else:
         lower = np.where(targets > 1, targets - 0.5, -np.inf)
         upper = np.where(targets < labels, targets + 0.5, np.inf)
+    scale = math.ldexp(1.0, exponent)
     sharpness = 1.0 if labels <= 2 else _NEAREST_SHARPNESS
     scaled = (points - shift) / scale
     return Task(scaled, radius / scale, lower, upper, sharpness, shift, scale)
