@@ -30,7 +30,7 @@ HEAVY = {
     "highspy": {"relucert/lp/highs.py"},
     "numba": {"relucert/search/star/compiling.py"},
     "pulp": {"relucert/milp/pulp_model.py"},
-    "matplotlib": {"relucert/report/plots.py", "reductions/graph.py"},
+    "matplotlib": {"relucert/report/plots.py", "relucert/report/plane.py", "reductions/graph.py"},
 }
 
 

@@ -1,4 +1,4 @@
-"""Declarations of ``lipschitz``."""
+"""Declarations of ``lipschitz`` and ``plot``."""
 
 from __future__ import annotations
 
@@ -50,4 +50,25 @@ def lipschitz(network_path: Path, **arguments: Any) -> int:
     return lipschitz_command(network_path, **seeded(arguments))
 
 
-COMMANDS = (lipschitz,)
+@click.command()
+@click.argument("network_path", metavar="NETWORK", type=FILE)
+@click.option("--data", type=FILE, required=True, help="Labelled points in the plane.")
+@click.option("--radius", type=RATIONAL, default="0", metavar="MU",
+              help="Draw the closed l_inf balls of this radius.")  # fmt: skip
+@click.option("-o", "--output", type=FILE, required=True, help="Picture: .png, .svg or .pdf.")
+@click.option("--label-column", default=None,
+              help="Label column of a CSV, or array of an .npz.")  # fmt: skip
+@click.option("--decision", type=click.Choice(["auto", "argmax", "sign", "nearest"]),
+              default="auto", show_default=True, help="How outputs become a label.")  # fmt: skip
+@click.option("--title", default=None, help="Title of the picture (default: names and radius).")
+def plot(network_path: Path, **arguments: Any) -> int:
+    """Draw points, balls, decision regions and the neurons' lines of a NETWORK with 2 inputs.
+
+    relucert plot net.onnx --data points.csv --radius 0.1 -o picture.png
+    """
+    from relucert.commands.plot import plot_command
+
+    return plot_command(network_path, **arguments)
+
+
+COMMANDS = (lipschitz, plot)

@@ -1,0 +1,323 @@
+"""Pictures of data in the plane: points, balls, decision regions, the lines of neurons."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+
+from relucert.errors import FileError, UsageError
+from relucert.network import Network
+from relucert.query import Decision
+from relucert.write.files import write_atomically
+
+__all__ = ["PlaneData", "check_picture", "label_margins", "plot_plane"]
+
+_FORMATS = (".png", ".svg", ".pdf")
+# Okabe & Ito (2008): told apart with every kind of colour vision; shapes tell them apart, too.
+_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8a7500", "#555555")
+_MARKERS = ("o", "s", "^", "D", "v", "P", "X", "p", "*")
+_INK = "#222222"
+_GRID = 480
+_AT_ONCE = 20_000
+_MARGIN = 0.12
+_THINNEST = 0.4
+_WIDTH, _HEIGHT = 5.8, 6.4  # inches of the axes, at most
+_MOST_NAMED = 16
+_MOST_LINES = 24
+_STYLE: dict[Any, Any] = {
+    "font.family": "DejaVu Sans",
+    "font.size": 11,
+    "axes.edgecolor": "#888888",
+    "axes.linewidth": 0.8,
+    "xtick.color": "#444444",
+    "ytick.color": "#444444",
+    "svg.hashsalt": "relucert",
+    "svg.fonttype": "path",
+    "hatch.linewidth": 0.9,
+}
+
+
+@dataclass(frozen=True, eq=False)
+class PlaneData:
+    """What is drawn of a data set.
+
+    points: (points, 2). targets: integers (points,), what a network's decision gives for them.
+    radius: of the l_inf balls; 0 draws none. names: how targets are called, by default their
+    numbers. failing: rows whose balls are not classified rightly.
+    """
+
+    points: np.ndarray
+    targets: np.ndarray
+    radius: float = 0.0
+    names: Mapping[int, str] = field(default_factory=dict)
+    failing: Sequence[int] = ()
+
+    def __post_init__(self) -> None:
+        if self.points.ndim != 2 or self.points.shape[1] != 2:
+            size = self.points.shape[-1] if self.points.ndim else 0
+            raise UsageError(f"pictures are of points with 2 coordinates, these have {size}")
+
+    def window(self) -> tuple[float, float, float, float]:
+        """Left, right, bottom, top: points and balls with room around them, never a thin strip."""
+        low, high = self.points.min(axis=0) - self.radius, self.points.max(axis=0) + self.radius
+        longest = float((high - low).max()) or 2.0
+        half = np.maximum((high - low) / 2, _THINNEST * longest / 2) + _MARGIN * longest
+        (left, bottom), (right, top) = (low + high) / 2 - half, (low + high) / 2 + half
+        return float(left), float(right), float(bottom), float(top)
+
+
+def check_picture(path: Path) -> None:
+    """Raise FileError unless the name's ending says .png, .svg or .pdf and its folder exists."""
+    if path.suffix.lower() not in _FORMATS:
+        raise FileError(path, f"unknown picture format; use {', '.join(_FORMATS)}")
+    if not path.parent.is_dir():
+        raise FileError(path, "cannot be written: there is no such folder")
+
+
+def plot_plane(
+    path: Path,
+    data: PlaneData,
+    *,
+    network: Network | None = None,
+    decision: Decision | None = None,
+    title: str = "",
+) -> None:
+    """Draw points and balls, and with a network its decision regions and its neurons' lines.
+
+    The lines are drawn for networks of depth 2 with at most 24 neurons; a short stroke points to
+    the side on which the neuron is active. Regions are computed in float64: a picture, no proof.
+    The same arguments give the same bytes. Raises FileError for unknown endings and where
+    ``path`` cannot be written, UsageError for data that are not in the plane.
+    """
+    check_picture(path)
+    if network is not None and network.input_size != 2:
+        raise UsageError(f"pictures are of networks with 2 inputs, this has {network.input_size}")
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    import matplotlib.pyplot as plt
+
+    with mpl.rc_context(_STYLE):
+        left, right, bottom, top = data.window()
+        unit = min(_WIDTH / (right - left), _HEIGHT / (top - bottom))
+        figure = plt.figure(figsize=(unit * (right - left), unit * (top - bottom)))
+        try:
+            axis = _axes(figure, data, title)
+            legend = _Legend()
+            if network is not None and decision is not None:
+                _draw_regions(axis, data, network, decision, legend)
+            if network is not None:
+                _draw_neurons(axis, data, network, legend)
+            _draw_data(axis, data, 72 * unit * 2 * data.radius, legend)
+            legend.place(axis)
+            write_atomically(path, _rendered(figure, path.suffix.lower()[1:]))
+        finally:
+            plt.close(figure)
+
+
+def _axes(figure: Any, data: PlaneData, title: str) -> Any:
+    """Axes that fill the figure, with one unit equally long on both; what is outside is kept."""
+    left, right, bottom, top = data.window()
+    axis = figure.add_axes((0.0, 0.0, 1.0, 1.0))
+    axis.set_aspect("equal")
+    axis.set_xlim(left, right)
+    axis.set_ylim(bottom, top)
+    axis.tick_params(length=3, labelsize=10)
+    axis.set_xlabel("x₁")
+    axis.set_ylabel("x₂", rotation=0, labelpad=10)
+    axis.set_title(title, loc="left", fontsize=12, color=_INK, pad=9)
+    return axis
+
+
+def label_margins(
+    network: Network, decision: Decision, x: np.ndarray, targets: Sequence[int]
+) -> np.ndarray:
+    """How clearly points (points, 2) are given each target, (targets, points); ties are zero."""
+    parts = [network.evaluate(x[i : i + _AT_ONCE]) for i in range(0, len(x), _AT_ONCE)]
+    y = np.concatenate(parts)
+    margins = []
+    for target in targets:
+        if decision.kind == "sign":
+            margins.append(target * y[:, 0])
+        elif decision.kind == "argmax":
+            others = np.delete(y, target, axis=1).max(axis=1, initial=-np.inf)
+            margins.append(y[:, target] - others)
+        else:
+            below = y[:, 0] - (target - 0.5) if target > 1 else np.full(len(y), np.inf)
+            above = (target + 0.5) - y[:, 0] if target < decision.labels else np.inf
+            margins.append(np.minimum(below, above))
+    return np.array(margins)
+
+
+class _Legend:
+    """Entries in the order of drawing, placed beside the axes where they cover nothing."""
+
+    def __init__(self) -> None:
+        self._handles: list[Any] = []
+
+    def add(self, handle: Any) -> None:
+        self._handles.append(handle)
+
+    def place(self, axis: Any) -> None:
+        if self._handles:
+            axis.legend(
+                handles=self._handles, loc="upper left", bbox_to_anchor=(1.015, 1.0),
+                borderaxespad=0.0, frameon=False, fontsize=10.5, labelcolor=_INK,
+                handlelength=1.6, labelspacing=0.75,
+            )  # fmt: skip
+
+
+def _style(place: int) -> tuple[str, str]:
+    return _COLOURS[place % len(_COLOURS)], _MARKERS[place % len(_MARKERS)]
+
+
+def _targets(data: PlaneData, decision: Decision | None) -> list[int]:
+    """All targets that may be drawn; their places choose the colours."""
+    seen = {int(value) for value in data.targets.tolist()}
+    if decision is not None:
+        kinds = {"sign": (-1, 1), "argmax": range(decision.labels)}
+        seen |= set(kinds.get(decision.kind, range(1, decision.labels + 1)))
+    return sorted(seen)
+
+
+def _draw_regions(
+    axis: Any, data: PlaneData, network: Network, decision: Decision, legend: _Legend
+) -> None:
+    from matplotlib.patches import Patch
+
+    left, right, bottom, top = data.window()
+    rows, columns = np.linspace(bottom, top, _GRID), np.linspace(left, right, _GRID)
+    grid = np.stack(np.meshgrid(columns, rows), axis=-1).reshape(-1, 2)
+    targets = _targets(data, decision)
+    margins = label_margins(network, decision, grid, targets)
+    least = 1e-9 * max(float(np.abs(margins[np.isfinite(margins)]).max(initial=0.0)), 1e-290)
+    margins = np.clip(margins, -1e300, 1e300)
+    for place, margin in enumerate(margins):
+        if not (margin > least).any():
+            continue
+        tint = _mixed(_style(place)[0], 0.20)
+        field_ = margin.reshape(_GRID, _GRID)
+        axis.contourf(columns, rows, field_, levels=[least, np.inf], colors=[tint], zorder=0)
+        if (margin < least).any():
+            axis.contour(columns, rows, field_, levels=[least], colors=["#777777"],
+                         linewidths=0.7, zorder=0.5)  # fmt: skip
+    if (margins.max(axis=0) <= least).mean() > 1e-3:
+        legend.add(
+            Patch(facecolor="white", edgecolor="#777777", linewidth=0.9, label="tie: no label")
+        )
+
+
+def _mixed(colour: str, share: float) -> str:
+    """The colour on white."""
+    parts = [int(colour[i : i + 2], 16) for i in (1, 3, 5)]
+    return "#" + "".join(f"{round(255 + share * (part - 255)):02x}" for part in parts)
+
+
+def _draw_neurons(axis: Any, data: PlaneData, network: Network, legend: _Legend) -> None:
+    """The lines on which the hidden neurons of a depth-2 network switch."""
+    from matplotlib.lines import Line2D
+
+    first = network.layers[0]
+    if len(network.layers) != 2 or not first.relu.all() or first.output_size > _MOST_LINES:
+        return
+    left, right, bottom, top = data.window()
+    centre = np.array([left + right, bottom + top]) / 2
+    size = max(right - left, top - bottom)
+    weight = np.asarray(sp.csr_array(first.weight).toarray())
+    drawn = False
+    for (a, b), bias in zip(weight, first.bias, strict=True):
+        length = float(np.hypot(a, b))
+        if not length > 0:
+            continue
+        normal = np.array([a, b]) / length
+        distance = float(normal @ centre + bias / length)
+        if not abs(distance) < size:
+            continue
+        foot, along = centre - distance * normal, np.array([-normal[1], normal[0]])
+        ends = np.array([foot - 2 * size * along, foot + 2 * size * along])
+        axis.plot(*ends.T, color=_INK, linewidth=1.2, linestyle=(0, (6, 3)), zorder=1.5)
+        _draw_active_side(axis, foot, along, normal, (left, right, bottom, top))
+        drawn = True
+    if drawn:
+        label = "neuron switches\n(stroke: active side)"
+        legend.add(Line2D([], [], color=_INK, linewidth=1.2, linestyle=(0, (5, 2)), label=label))
+
+
+def _draw_active_side(
+    axis: Any,
+    foot: np.ndarray,
+    along: np.ndarray,
+    normal: np.ndarray,
+    window: tuple[float, float, float, float],
+) -> None:
+    """Short strokes from the line to its active side, at three places that are in view."""
+    left, right, bottom, top = window
+    size = max(right - left, top - bottom)
+    places = foot + np.linspace(-1.5, 1.5, 601)[:, None] * size * along
+    inset = 0.03 * size
+    seen = (
+        (places[:, 0] > left + inset) & (places[:, 0] < right - inset)
+        & (places[:, 1] > bottom + inset) & (places[:, 1] < top - inset)
+    )  # fmt: skip
+    inside = places[seen]
+    for share in (0.06, 0.5, 0.94) if len(inside) else ():
+        start = inside[int(share * (len(inside) - 1))]
+        end = start + 0.028 * size * normal
+        axis.plot(*np.array([start, end]).T, color=_INK, linewidth=1.2, zorder=1.5,
+                  solid_capstyle="butt")  # fmt: skip
+
+
+def _draw_data(axis: Any, data: PlaneData, ball: float, legend: _Legend) -> None:
+    """Balls and points; ``ball`` is the side of a ball in printer's points."""
+    from matplotlib.collections import PatchCollection
+    from matplotlib.lines import Line2D
+    from matplotlib.patches import Patch, Rectangle
+
+    targets = _targets(data, None)
+    all_targets = sorted({*targets, *data.names})
+    failing = np.zeros(len(data.points), dtype=bool)
+    failing[list(data.failing)] = True
+    side = 2 * data.radius
+    size = 7.5 if len(data.points) <= 60 else max(3.0, 7.5 * (60 / len(data.points)) ** 0.5)
+    if ball > 0:
+        size = max(2.5, min(size, 0.5 * ball))
+    for place, target in enumerate(all_targets):
+        colour, marker = _style(place)
+        rows = data.targets == target
+        for kind, own in ((False, rows & ~failing), (True, rows & failing)):
+            squares = [Rectangle((x, y), side, side) for x, y in data.points[own] - data.radius]
+            if data.radius > 0 and squares:
+                axis.add_collection(PatchCollection(
+                    squares, facecolor=_INK + "00" if kind else colour + "30",
+                    edgecolor=_INK if kind else colour, linewidth=1.5 if kind else 1.2,
+                    hatch="////" if kind else None, zorder=2,
+                ))  # fmt: skip
+        axis.scatter(*data.points[rows].T, s=size**2, c=colour, marker=marker, edgecolors="white",
+                     linewidths=0.12 * size, zorder=3)  # fmt: skip
+        if len(all_targets) <= _MOST_NAMED and rows.any():
+            legend.add(Line2D([], [], color=colour, marker=marker, markersize=8, linestyle="",
+                              markeredgecolor="white",
+                              label=f"label {data.names.get(target, str(target))}"))  # fmt: skip
+    if data.radius > 0:
+        legend.add(Line2D([], [], linestyle="", marker="s", markersize=11, color="#e4e4e4",
+                          markeredgecolor="#666666", markeredgewidth=1.2,
+                          label=f"ball, radius {data.radius:.6g} (l∞)"))  # fmt: skip
+    if data.radius > 0 and failing.any():
+        legend.add(Patch(facecolor="white", edgecolor=_INK, linewidth=1.5, hatch="////",
+                         label="ball with a wrong point"))  # fmt: skip
+
+
+def _rendered(figure: Any, kind: str) -> bytes:
+    """The picture without dates, so that it is the same every time."""
+    nothing = {"png": {"Software": None}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}
+    buffer = io.BytesIO()
+    figure.savefig(
+        buffer, dpi=150, format=kind, metadata=nothing[kind], bbox_inches="tight", pad_inches=0.15
+    )
+    return buffer.getvalue()
