@@ -57,6 +57,17 @@ def test_an_svg_shows_balls_lines_and_the_failing_ball(folder):
     assert len(set(sizes)) == len(sizes)
 
 
+def test_a_label_has_one_colour_in_points_and_regions(folder):
+    """The tint of the third label's region is a fifth of its points' colour, on white."""
+    network = Network.dense([np.array([[0.0, 0.0]] * 3)], [np.array([0.0, 0.0, 1.0])])
+    data = PlaneData(POINTS, np.full(4, 2))
+    plot_plane(Path("p.svg"), data, network=network, decision=Decision("argmax", 3))
+    text = Path("p.svg").read_text(encoding="utf-8")
+    assert "#009e73" in text
+    assert "#ccece3" in text
+    assert "#0072b2" not in text
+
+
 def test_the_window_holds_every_ball():
     for points in (POINTS, np.zeros((1, 2)), np.array([[0.0, 0.0], [1000.0, 0.0]])):
         data = PlaneData(points, np.ones(len(points), dtype=int), 0.5)

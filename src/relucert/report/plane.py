@@ -20,7 +20,10 @@ __all__ = ["PlaneData", "check_picture", "label_margins", "plot_plane"]
 
 _FORMATS = (".png", ".svg", ".pdf")
 # Okabe & Ito (2008): told apart with every kind of colour vision; shapes tell them apart, too.
-_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8a7500", "#555555")
+_COLOURS = (
+    "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8a7500", "#555555",
+    "#332288", "#882255",
+)  # fmt: skip
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X", "p", "*")
 _INK = "#222222"
 _GRID = 480
@@ -109,12 +112,12 @@ def plot_plane(
         figure = plt.figure(figsize=(unit * (right - left), unit * (top - bottom)))
         try:
             axis = _axes(figure, data, title)
-            legend = _Legend()
+            legend, targets = _Legend(), _targets(data, decision)
             if network is not None and decision is not None:
-                _draw_regions(axis, data, network, decision, legend)
+                _draw_regions(axis, data, targets, network, decision, legend)
             if network is not None:
                 _draw_neurons(axis, data, network, legend)
-            _draw_data(axis, data, 72 * unit * 2 * data.radius, legend)
+            _draw_data(axis, data, targets, 72 * unit * 2 * data.radius, legend)
             legend.place(axis)
             write_atomically(path, _rendered(figure, path.suffix.lower()[1:]))
         finally:
@@ -179,7 +182,7 @@ def _style(place: int) -> tuple[str, str]:
 
 def _targets(data: PlaneData, decision: Decision | None) -> list[int]:
     """All targets that may be drawn; their places choose the colours."""
-    seen = {int(value) for value in data.targets.tolist()}
+    seen = {int(value) for value in data.targets.tolist()} | set(data.names)
     if decision is not None:
         kinds = {"sign": (-1, 1), "argmax": range(decision.labels)}
         seen |= set(kinds.get(decision.kind, range(1, decision.labels + 1)))
@@ -187,14 +190,18 @@ def _targets(data: PlaneData, decision: Decision | None) -> list[int]:
 
 
 def _draw_regions(
-    axis: Any, data: PlaneData, network: Network, decision: Decision, legend: _Legend
+    axis: Any,
+    data: PlaneData,
+    targets: Sequence[int],
+    network: Network,
+    decision: Decision,
+    legend: _Legend,
 ) -> None:
     from matplotlib.patches import Patch
 
     left, right, bottom, top = data.window()
     rows, columns = np.linspace(bottom, top, _GRID), np.linspace(left, right, _GRID)
     grid = np.stack(np.meshgrid(columns, rows), axis=-1).reshape(-1, 2)
-    targets = _targets(data, decision)
     margins = label_margins(network, decision, grid, targets)
     least = 1e-9 * max(float(np.abs(margins[np.isfinite(margins)]).max(initial=0.0)), 1e-290)
     margins = np.clip(margins, -1e300, 1e300)
@@ -273,21 +280,21 @@ def _draw_active_side(
                   solid_capstyle="butt")  # fmt: skip
 
 
-def _draw_data(axis: Any, data: PlaneData, ball: float, legend: _Legend) -> None:
+def _draw_data(
+    axis: Any, data: PlaneData, targets: Sequence[int], ball: float, legend: _Legend
+) -> None:
     """Balls and points; ``ball`` is the side of a ball in printer's points."""
     from matplotlib.collections import PatchCollection
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch, Rectangle
 
-    targets = _targets(data, None)
-    all_targets = sorted({*targets, *data.names})
     failing = np.zeros(len(data.points), dtype=bool)
     failing[list(data.failing)] = True
     side = 2 * data.radius
     size = 7.5 if len(data.points) <= 60 else max(3.0, 7.5 * (60 / len(data.points)) ** 0.5)
     if ball > 0:
         size = max(2.5, min(size, 0.5 * ball))
-    for place, target in enumerate(all_targets):
+    for place, target in enumerate(targets):
         colour, marker = _style(place)
         rows = data.targets == target
         for kind, own in ((False, rows & ~failing), (True, rows & failing)):
@@ -300,7 +307,7 @@ def _draw_data(axis: Any, data: PlaneData, ball: float, legend: _Legend) -> None
                 ))  # fmt: skip
         axis.scatter(*data.points[rows].T, s=size**2, c=colour, marker=marker, edgecolors="white",
                      linewidths=0.12 * size, zorder=3)  # fmt: skip
-        if len(all_targets) <= _MOST_NAMED and rows.any():
+        if len(targets) <= _MOST_NAMED and rows.any():
             legend.add(Line2D([], [], color=colour, marker=marker, markersize=8, linestyle="",
                               markeredgecolor="white",
                               label=f"label {data.names.get(target, str(target))}"))  # fmt: skip
