@@ -112,7 +112,7 @@ def test_what_cannot_be_drawn_is_refused(folder):
         plot_plane(Path("p.png"), DATA, network=Network.dense([np.ones((1, 3))], [np.zeros(1)]))
     with pytest.raises(FileError, match="unknown picture format"):
         plot_plane(Path("p.bmp"), DATA)
-    with pytest.raises(FileError, match="no such folder"):
+    with pytest.raises(FileError, match="there is no folder"):
         plot_plane(Path("nowhere/p.png"), DATA)
 
 
@@ -144,3 +144,15 @@ def test_plot_of_a_memorizer_calls_labels_by_their_own_names(folder):
     arguments = ["--data", "points.npz", "--radius", "1.8", "-o", "p.svg", "--title", "deep"]
     assert run("plot", "net.npz", *arguments) == 0
     assert "label 7" in Path("p.svg").read_text(encoding="utf-8")
+
+
+def test_train_draws_its_best_network(folder, capsys):
+    write_points_npz(np.array([[0, 0], [0, 1], [1, 0], [1, 1]]), [5, 9, 9, 5], "xor.npz")
+    arguments = ["train", "xor.npz", "--budget", "0.2", "--width", "1", "--restarts", "1"]
+    assert run(*arguments, "--steps", "50", "--seed", "1", "--plot", "p.svg") == 1
+    text = Path("p.svg").read_text(encoding="utf-8")
+    for words in ("xor.npz: trained, ", "label 5", "label 9", "ball with a wrong point"):
+        assert words in text
+    write_points_npz(np.ones((2, 3)), [1, -1], "cube.npz")
+    assert run("train", "cube.npz", "--budget", "0", "--plot", "p.svg") == 2
+    assert "2 coordinates, those of cube.npz have 3" in capsys.readouterr().err

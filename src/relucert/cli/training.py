@@ -50,6 +50,9 @@ __all__ = ["COMMANDS"]
     "-o", "--output", type=FILE, default=None, help="Write the best network (.npz or .onnx)."
 )
 @click.option(
+    "--plot", type=FILE, default=None, help="Draw the best network (.png, .svg): data in the plane."
+)
+@click.option(
     "--timeout",
     type=float,
     default=math.inf,

@@ -8,13 +8,16 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+from relucert.commands.plot import check_plane, draw_memorization
 from relucert.commands.screen import data_header, print_json, progress_bar, say
 from relucert.errors import UsageError
 from relucert.exact import format_rational
 from relucert.limits import Limits
+from relucert.memorization.labels import LabelMap
 from relucert.memorization.training import Restart, Trainer, best_restart
 from relucert.read.points import LabelledPoints, read_points
 from relucert.report.memorization import MemorizationResult
+from relucert.verdict import Violated
 from relucert.write.files import check_target
 from relucert.write.network import save_network
 
@@ -30,6 +33,7 @@ def train_command(
     steps: int,
     label_column: str | None,
     output: Path | None,
+    plot: Path | None,
     timeout: float,
     seed: int,
     as_json: bool,
@@ -40,6 +44,8 @@ def train_command(
         raise UsageError(f"{output}: networks are written as .onnx or .npz")
     check_target(output)
     data = read_points(data_path, label_column=label_column)
+    if plot is not None:
+        check_plane(plot, data)
     limits, started = Limits(timeout), time.monotonic()
     trainer = Trainer(data, budget, width, steps=steps, seed=seed)
     finished: list[Restart] = []
@@ -55,6 +61,8 @@ def train_command(
     best = best_restart(finished)
     if best is not None and output is not None:
         save_network(best.network, output)
+    if best is not None and plot is not None:
+        _draw(plot, data, budget, trainer.labels, best)
     run = _Run(
         data, budget, width, steps, restarts, finished, best, output, trainer.labels.note,
         time.monotonic() - started,
@@ -65,6 +73,14 @@ def train_command(
         print(run.words())
         print(f"seed {seed}")
     return run.exit_code
+
+
+def _draw(
+    path: Path, data: LabelledPoints, budget: Fraction, labels: LabelMap, best: Restart
+) -> None:
+    failing = [row for row, item in enumerate(best.items) if isinstance(item.verdict, Violated)]
+    title = f"{data.name}: trained, {best.proved} of {len(data)} balls proved"
+    draw_memorization(path, data, budget, best.network, labels, title=title, failing=failing)
 
 
 @dataclass(frozen=True, eq=False)

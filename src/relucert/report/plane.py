@@ -14,7 +14,7 @@ import scipy.sparse as sp
 from relucert.errors import FileError, UsageError
 from relucert.network import Network
 from relucert.query import Decision
-from relucert.write.files import write_atomically
+from relucert.write.files import check_target, write_atomically
 
 __all__ = ["PlaneData", "check_picture", "label_margins", "plot_plane"]
 
@@ -76,11 +76,10 @@ class PlaneData:
 
 
 def check_picture(path: Path) -> None:
-    """Raise FileError unless the name's ending says .png, .svg or .pdf and its folder exists."""
+    """Raise FileError unless the name ends in .png, .svg or .pdf and can be written."""
     if path.suffix.lower() not in _FORMATS:
         raise FileError(path, f"unknown picture format; use {', '.join(_FORMATS)}")
-    if not path.parent.is_dir():
-        raise FileError(path, "cannot be written: there is no such folder")
+    check_target(path)
 
 
 def plot_plane(
