@@ -51,7 +51,7 @@ def test_a_difference_over_a_box_as_json(folder, capsys):
     moved = sum((a - b) ** 2 for a, b in zip(first, second, strict=True))
     assert Fraction(function["pair"]["change"]) ** 2 == 2 * moved
     assert run("lipschitz", "net.npz", "--output", "1", "--norm", "l2") == 0
-    assert "output 1: 2, its square 4 exactly" in capsys.readouterr().out
+    assert "output 1: 2 exactly, the square root of 4" in capsys.readouterr().out
 
 
 def test_a_bracket_is_code_3(folder, capsys):

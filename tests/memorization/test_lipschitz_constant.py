@@ -5,7 +5,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import linprog
 from support.random_networks import boxes, networks
@@ -92,7 +92,6 @@ def check_pair(network, coefficients, box, found):
     assert found.lower == change**power / distance[found.norm.name]
 
 
-@settings(max_examples=40)
 @given(st.data(), st.sampled_from(["linf", "l1", "l2"]))
 def test_equals_the_enumeration_of_all_patterns(data, norm):
     network = data.draw(networks(max_inputs=3, max_width=3, max_hidden=2, outputs=2, entries=SMALL))
@@ -106,7 +105,6 @@ def test_equals_the_enumeration_of_all_patterns(data, norm):
     assert float(found.upper) == pytest.approx(expected, rel=1e-9, abs=1e-12)
 
 
-@settings(max_examples=30)
 @given(networks(max_inputs=2, max_width=4, max_hidden=2, outputs=1), st.integers(0, 2**31))
 def test_wild_weights_give_a_bracket_that_samples_never_leave(network, seed):
     box = unit_box(network.input_size)

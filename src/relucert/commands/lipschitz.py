@@ -195,23 +195,22 @@ def _words(bracket: LipschitzBracket) -> str:
     power = bracket.norm.power
     low = decimal_root(bracket.lower, power, up=False)
     high = decimal_root(bracket.upper, power, up=True)
-    if bracket.exact and power == 1:
-        exact = _brief(bracket.lower)
-        return f"{exact} exactly" if exact == low else f"{exact} = {low}... exactly"
     if bracket.exact:
-        root = low if low == high else f"{low}..."
-        return f"{root}, its square {_brief(bracket.lower)} exactly"
+        value, shown = _brief(bracket.lower), low if low == high else f"{low}..."
+        if power == 1:
+            return f"{shown} exactly" if value in (None, low) else f"{value} = {shown} exactly"
+        square = "its square a long rational" if value is None else f"the square root of {value}"
+        return f"{shown} exactly, {square}"
     reason = f" (open: {bracket.reason.value})" if bracket.reason else ""
     return f"between {low} and {high}{reason}"
 
 
-def _brief(value: Fraction) -> str:
-    """The rational in full, unless it is very long (--json has all of it)."""
-    if max(value.numerator.bit_length(), value.denominator.bit_length()) <= 300:
-        text = format_rational(value)
-        if len(text) <= 60:
-            return text
-    return f"a long rational, about {nearest_float(value):.12g}"
+def _brief(value: Fraction) -> str | None:
+    """The rational in full, None when that is long (--json has all of it)."""
+    if max(value.numerator.bit_length(), value.denominator.bit_length()) > 150:
+        return None
+    text = format_rational(value)
+    return text if len(text) <= 40 else None
 
 
 def _short(values: tuple[Fraction, ...]) -> str:
