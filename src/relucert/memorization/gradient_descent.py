@@ -38,7 +38,7 @@ Stop = Callable[[], bool]
 
 @dataclass(frozen=True, eq=False)
 class Task:
-    """Balls in coordinates of size about one, ``(x - shift) / scale``.
+    """Balls in coordinates of at most 2 to 4 in size, ``(x - shift) / scale``.
 
     points: (points, inputs). A point with label bounds lower < F < upper is classified rightly;
     both (points,), infinite where nothing bounds. sharpness: margins are multiplied by it before
@@ -84,7 +84,7 @@ def task(points: np.ndarray, targets: np.ndarray, labels: int, budget: Fraction)
     else:
         lower = np.where(targets > 1, targets - 0.5, -np.inf)
         upper = np.where(targets < labels, targets + 0.5, np.inf)
-    scale = math.ldexp(1.0, exponent)
+    scale = math.ldexp(1.0, exponent - 2)
     sharpness = 1.0 if labels <= 2 else _NEAREST_SHARPNESS
     scaled = (points - shift) / scale
     return Task(scaled, radius / scale, lower, upper, sharpness, shift, scale)
