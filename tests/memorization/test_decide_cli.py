@@ -59,6 +59,26 @@ def test_yes_writes_a_network_that_memorizes(run, xor, tmp_path, name):
         assert network.evaluate_exactly(corner)[0] * label > 0
 
 
+@pytest.mark.parametrize("question", [["--budget", "0.2"], ["--largest-budget"]])
+def test_a_yes_is_drawn_the_same_every_time(run, xor, tmp_path, question):
+    drawn = []
+    for _ in range(2):
+        assert run(xor, *question, "--plot", tmp_path / "p.svg")[0] == 0
+        drawn.append((tmp_path / "p.svg").read_text(encoding="utf-8"))
+    assert drawn[0] == drawn[1]
+    assert "xor.csv: a network of width 2, budget 0.2" in drawn[0]
+    assert "label 0" in drawn[0]
+
+
+def test_a_no_is_not_drawn_nor_is_a_line(run, xor, line, tmp_path):
+    path = tmp_path / "p.png"
+    assert run(xor, "--budget", "0", "--width", "1", "--plot", path)[0] == 1
+    assert not path.exists()
+    code, _, err = run(line, "--budget", "0", "--plot", path)
+    assert (code, err.count("\n")) == (2, 1)
+    assert "2 coordinates, those of line.csv have 1" in err
+
+
 def test_no_writes_a_certificate_that_checks(run, line, tmp_path):
     path = tmp_path / "no.json.gz"
     code, out, _ = run(line, "--budget", "1/8", "--certificate-out", path, "--json", "--seed", 7)

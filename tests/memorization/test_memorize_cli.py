@@ -55,6 +55,23 @@ def test_memorize_then_certify_the_file(folder, capsys, construction, ending):
     assert value == (1,)
 
 
+@pytest.mark.parametrize("construction", ["deep", "wide", "lipschitz"])
+def test_memorize_draws_the_plane(folder, capsys, construction):
+    arguments = ["binary.csv", "--ratio", "0.9", "--construction", construction]
+    assert run("memorize", *arguments, "--plot", "p.svg") == 0
+    text = Path("p.svg").read_text(encoding="utf-8")
+    assert "label -1" in text
+    assert f"{construction} memorizer" in text
+    assert ("tie: no label" in text) == (construction == "lipschitz")
+    write_points_npz(np.eye(3), [1, 2, 3], "cube.npz")
+    capsys.readouterr()
+    assert run("memorize", "cube.npz", "--ratio", "0.9", "--plot", "p.png", "-o", "n.npz") == 2
+    error = capsys.readouterr().err
+    assert "2 coordinates, those of cube.npz have 3" in error
+    assert error.count("\n") == 1
+    assert not Path("n.npz").exists()
+
+
 def test_certify_names_the_failing_balls(folder, capsys):
     assert run("memorize", "points.npz", "--budget", "1", "-o", "net.npz") == 0
     assert run("certify", "net.npz", "--data", "points.npz", "--radius", "1.9", "--json") == 1

@@ -57,6 +57,12 @@ __all__ = ["COMMANDS"]
     "-o", "--output", type=FILE, default=None, help="Write the network of a Yes (.npz or .onnx)."
 )
 @click.option(
+    "--plot",
+    type=FILE,
+    default=None,
+    help="Draw the network of a Yes (.png, .svg): data in the plane.",
+)
+@click.option(
     "--certificate-out",
     type=FILE,
     default=None,

@@ -45,6 +45,8 @@ def separation(data: Path, label_column: str | None, as_json: bool) -> int:
               "lipschitz: two labels, every budget.")  # fmt: skip
 @click.option("-o", "--output", type=FILE, default=None,
               help="Network file: .npz, or .onnx up to 200 MB.")  # fmt: skip
+@click.option("--plot", type=FILE, default=None,
+              help="Draw the network (.png, .svg): data in the plane.")  # fmt: skip
 @click.option("--certify", is_flag=True, help="Prove every ball.")
 @_LABELS
 @SOLVING

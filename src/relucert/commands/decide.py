@@ -7,10 +7,12 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+from relucert.commands.plot import check_plane, draw_memorization
 from relucert.commands.screen import data_header, print_json, progress_bar
 from relucert.errors import UsageError
 from relucert.exact import format_rational, nearest_float
 from relucert.memorization.decision.answers import Answer, No, Unknown, Yes
+from relucert.memorization.decision.balls import sign_or_nearest
 from relucert.memorization.decision.certificate import read_certificate, write_certificate
 from relucert.memorization.decision.check import check_no_certificate
 from relucert.memorization.decision.decide import decide
@@ -21,6 +23,8 @@ from relucert.write.npz import write_network_npz
 from relucert.write.onnx import write_onnx
 
 __all__ = ["decide_command"]
+
+_MOST_DIGITS = 10
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,7 @@ def decide_command(
     width: int,
     label_column: str | None,
     output: Path | None,
+    plot: Path | None,
     certificate_out: Path | None,
     check_certificate: Path | None,
     as_json: bool,
@@ -57,6 +62,8 @@ def decide_command(
         raise UsageError("give either --budget MU or --largest-budget")
     options = SearchOptions(**search)
     data = read_points(data_path, label_column=label_column)
+    if plot is not None:
+        check_plane(plot, data)
     record = _header(data_path, data, width, options.seed)
     if budget is None:
         if check_certificate is not None:
@@ -68,6 +75,7 @@ def decide_command(
             )
         _write(bracket.yes, output)
         _write(bracket.no, certificate_out)
+        _draw(plot, data, bracket.yes, bracket.lower or Fraction(0))
         return _show_bracket(record, bracket, as_json)
     if check_certificate is not None:
         return _check(record, data, budget, width, check_certificate, as_json)
@@ -75,6 +83,7 @@ def decide_command(
         bar.item(data.name)
         decided = decide(data, budget, width, progress=bar.work, **asdict(options))
     _write(decided.answer, output if isinstance(decided.answer, Yes) else certificate_out)
+    _draw(plot, data, decided.answer, decided.budget)
     record |= {"budget": format_rational(decided.budget), "labels": decided.labels}
     record |= _answer_record(decided.answer) | {"seconds": round(decided.seconds, 3)}
     if as_json:
@@ -124,6 +133,20 @@ def _write_network(network: Network, path: Path) -> None:
         write_onnx(network, path)
     else:
         write_network_npz(network, path)
+
+
+def _draw(path: Path | None, data: LabelledPoints, answer: Answer | None, budget: Fraction) -> None:
+    """The network of a Yes, where a picture was asked for."""
+    if path is None or not isinstance(answer, Yes):
+        return
+    width = answer.network.layers[0].output_size
+    title = f"{data.name}: a network of width {width}, budget {_short(budget)}"
+    draw_memorization(path, data, budget, answer.network, sign_or_nearest(data), title=title)
+
+
+def _short(value: Fraction) -> str:
+    words = format_rational(value)
+    return words if len(words) <= _MOST_DIGITS else f"{nearest_float(value):.6g}"
 
 
 def _answer_record(answer: Answer) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+from relucert.commands.plot import check_plane, draw_memorization
 from relucert.commands.screen import Bar, data_header, print_json, progress_bar, say
 from relucert.errors import UsageError
 from relucert.exact import format_rational
@@ -43,6 +44,7 @@ def memorize_command(
     ratio: Fraction | None,
     construction: str,
     output: Path | None,
+    plot: Path | None,
     certify: bool,
     label_column: str | None,
     timeout: float,
@@ -55,12 +57,19 @@ def memorize_command(
     """Run the command; returns 0, or with ``certify`` 1 or 3 as ``relucert certify`` does."""
     _check_options(budget, ratio, construction, certify)
     points = read_points(data, label_column=label_column)
+    if plot is not None:
+        check_plane(plot, points)
     separation = _separation(points)
     check_budget(points, separation, budget or Fraction(0))
     if ratio is not None:
         budget = budget_of_ratio(ratio, separation)
     made = construct(points, separation, budget, construction)
     element = None if output is None else save_network(made.network, output)
+    if plot is not None:
+        title = f"{points.name}: {made.network.name.replace('_', ' ')}"
+        draw_memorization(
+            plot, points, budget or Fraction(0), made.network, made.labels, title=title
+        )
     result = None
     if certify:
         options = {"timeout": timeout, "solver": solver, "threads": threads, "memory": memory}
