@@ -186,6 +186,19 @@ def test_a_tiny_region_is_found():
     assert found.upper == 2**30
 
 
+def test_a_region_thinner_than_floats_tell_is_entered():
+    # 0 < y < 2**-79 and x > y: steeper by 1e-7 than its neighbour y > 2**-79.
+    network = Network.dense(
+        [np.eye(2), np.array([[1.0, -1.0], [0.0, 1.0]]), np.array([[1.0, 1e-7]])],
+        [np.zeros(2), np.array([0.0, -(2.0**-79)]), np.zeros(1)],
+    )
+    for box in (None, unit_box(2)):
+        found = lipschitz_constant(network, (1,), box=box)
+        assert found.exact
+        assert found.upper == 2
+        check_pair(network, (1,), box, found)
+
+
 def test_boxes_of_width_zero_move_only_where_they_can():
     weights = [np.array([[3.0, -4.0], [1.0, 1.0]]), np.ones((1, 2))]
     network = Network.dense(weights, [np.zeros(2), np.zeros(1)])

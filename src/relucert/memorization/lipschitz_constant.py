@@ -19,7 +19,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from relucert.errors import QueryError, UsageError
+from relucert.errors import QueryError, SolverError, UsageError
 from relucert.exact import nearest_float
 from relucert.limits import Limits
 from relucert.memorization.lipschitz_constant_domain import Domain
@@ -122,8 +122,13 @@ class _Search:
         try:
             self._sample(limits, generator)
             reason = self._close(limits, progress)
+        # The upper end is lowered only after a step, so it holds whatever ends one early.
         except KeyboardInterrupt:
             reason = Reason.INTERRUPTED
+        except MemoryError:
+            reason = Reason.MEMORY
+        except SolverError:
+            reason = Reason.NUMERICS
         if self._lower == self._upper:
             reason = None
         return LipschitzBracket(
@@ -145,11 +150,13 @@ class _Search:
                 if share.out_of_time or self._lower >= self._upper:
                     return
                 gradient = gradient_in(self._layers, self._coefficients, phases)
-                self._record(start, gradient)
+                self._record(start, gradient, share)
 
-    def _record(self, start: Sequence[Fraction], gradient: Sequence[Fraction]) -> None:
+    def _record(
+        self, start: Sequence[Fraction], gradient: Sequence[Fraction], limits: Limits
+    ) -> None:
         pair = steepest_pair(
-            self._network, self._coefficients, self._domain, self._norm, start, gradient
+            self._network, self._coefficients, self._domain, self._norm, start, gradient, limits
         )
         if pair is not None and pair.slope > self._lower:
             self._pair, self._lower = pair, pair.slope
@@ -170,7 +177,7 @@ class _Search:
                 return Reason.MEMORY
             leaf = patterns.step(max(self._lower, self._unpaired))
             if leaf is not None:
-                self._record(leaf.point, leaf.gradient)
+                self._record(leaf.point, leaf.gradient, limits)
                 if self._lower < leaf.steepness:
                     self._unpaired = max(self._unpaired, leaf.steepness)
             self._upper = max(self._lower, self._unpaired, patterns.bound)

@@ -25,32 +25,17 @@ from relucert.lp.answer import Status
 from relucert.lp.exact import Infeasible, feasible_point
 from relucert.lp.highs import LpSolver
 from relucert.lp.model import LinearModel
+from relucert.memorization.lipschitz_constant_half_spaces import SLACK, HalfSpace, propagated
 from relucert.memorization.lipschitz_constant_layers import Affine
 from relucert.query import Box
 
-__all__ = ["Domain", "HalfSpace"]
+__all__ = ["Domain"]
 
 _SUPPORT = 1e-9
 _BITS = 24
 _ZERO = Fraction(0)
 _MOST_HALVINGS = 20_000
 _PASSES = 2
-_SLACK = 1e-12
-_SMALL = 1e-6
-
-
-@dataclass(frozen=True, eq=False)
-class HalfSpace:
-    """``row @ (w, t) > 0``; row: integer objects (m + 1,); floats: the row at size one."""
-
-    row: np.ndarray
-    floats: np.ndarray
-
-    @classmethod
-    def of(cls, row: np.ndarray) -> HalfSpace:
-        """Scale a row that is not zero."""
-        size = max(abs(int(value)) for value in row)
-        return cls(row, np.array([int(value) / size for value in row]))
 
 
 @dataclass(frozen=True, eq=False)
@@ -160,9 +145,9 @@ class Domain:
         if self.box is None:
             low, high = lower.copy(), upper.copy()
         for _ in range(_PASSES):
-            low, high = _propagated(a, b, low, high)
+            low, high = propagated(a, b, low, high)
         with np.errstate(all="ignore"):
-            slack = _SLACK * (np.abs(centre) + np.abs(half))
+            slack = SLACK * (np.abs(centre) + np.abs(half))
             least, most = centre + half * low - slack, centre + half * high + slack
         first, last = (end.copy() for end in self.ends)
         free = list(self.free)
@@ -276,47 +261,34 @@ class Domain:
 
     def _exact_point(self, spaces: Sequence[HalfSpace]) -> np.ndarray:
         """A point of a region that is known not to be empty, by smaller and smaller margins."""
+        rows = [[Fraction(-int(value)) for value in space.row] for space in spaces]
+        margins = [Fraction(max(abs(int(value)) for value in space.row)) for space in spaces]
+        halvings, found = 1, None
+        while found is None:
+            if halvings > _MOST_HALVINGS:
+                raise SolverError("an activation region is too small for exact arithmetic to enter")
+            found = self._with_margin(rows, [margin / 2**halvings for margin in margins])
+            halvings *= 2
+        # A point deeper inside has shorter numbers and room for the steps taken from it.
+        low, high = halvings // 4, halvings // 2
+        while high - low > 1:
+            middle = (low + high) // 2
+            deeper = self._with_margin(rows, [margin / 2**middle for margin in margins])
+            low, high, found = (middle, high, found) if deeper is None else (low, middle, deeper)
+        common = math.lcm(*(value.denominator for value in found))
+        place = np.empty(len(found), dtype=object)
+        place[:] = [value.numerator * (common // value.denominator) for value in found]
+        return place
+
+    def _with_margin(
+        self, rows: list[list[Fraction]], margins: list[Fraction]
+    ) -> tuple[Fraction, ...] | None:
         size = len(self.free)
         lower = [Fraction(-1)] * size + [_ZERO if self.box is None else Fraction(1)]
         upper = [Fraction(1)] * (size + 1)
-        rows = [[Fraction(-int(value)) for value in space.row] for space in spaces]
-        margins = [Fraction(max(abs(int(value)) for value in space.row)) for space in spaces]
-        step = 1
-        while step < _MOST_HALVINGS:
-            limits = [-margin / 2**step for margin in margins]
-            found = feasible_point(lower, upper, rows, limits)
-            if not isinstance(found, Infeasible):
-                common = math.lcm(*(value.denominator for value in found))
-                place = np.empty(size + 1, dtype=object)
-                place[:] = [value.numerator * (common // value.denominator) for value in found]
-                return place
-            step *= 2
-        raise SolverError("an activation region is too small for exact arithmetic to enter")
+        found = feasible_point(lower, upper, rows, [-margin for margin in margins])
+        return None if isinstance(found, Infeasible) else found
 
 
 def _holds(spaces: Sequence[HalfSpace], place: np.ndarray) -> bool:
     return all(int(space.row @ place) > 0 for space in spaces)
-
-
-def _propagated(
-    a: np.ndarray, b: np.ndarray, low: np.ndarray, high: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Bounds implied by ``a @ w + b > 0`` for ``low <= w <= high``, loosened by a slack.
-
-    Rows have entries of at most one. From row i, ``a_ij w_j > -b_i - sum of the largest others``.
-    """
-    with np.errstate(all="ignore"):
-        most = np.maximum(a * low, a * high)
-        most[a == 0] = 0.0
-        infinite = ~np.isfinite(most)
-        finite = np.where(infinite, 0.0, most)
-        others = finite.sum(axis=1, keepdims=True) - finite
-        others[infinite.sum(axis=1, keepdims=True) - infinite > 0] = np.inf
-        size = np.abs(finite).sum(axis=1, keepdims=True) + np.abs(b)[:, np.newaxis]
-        limit = -b[:, np.newaxis] - others - _SLACK * size
-        ends = limit / a
-        ends = ends + np.where(a > 0, -1.0, 1.0) * _SLACK * np.abs(ends)
-        usable = np.isfinite(ends) & (np.abs(a) > _SMALL)
-        low = np.maximum(low, np.where(usable & (a > 0), ends, -np.inf).max(axis=0))
-        high = np.minimum(high, np.where(usable & (a < 0), ends, np.inf).min(axis=0))
-    return low, high

@@ -10,6 +10,7 @@ from fractions import Fraction
 import numpy as np
 
 from relucert.exact import dot, nearest_float
+from relucert.limits import Limits
 from relucert.memorization.lipschitz_constant_domain import Domain
 from relucert.memorization.lipschitz_constant_layers import ExactLayer, Slopes
 from relucert.network import Network
@@ -17,7 +18,7 @@ from relucert.query import Box
 
 __all__ = ["NORMS", "Norm", "Pair", "gradient_in", "promising_points", "steepest_pair"]
 
-_STEPS = 60
+_STEPS = (*range(60), 80, 120, 180, 270, 400, 600, 900, 1350, 2000)  # halved exponents of two
 _SAMPLES = 256
 _FARTHEST = 1e200
 _SPREADS = (1.0, 0.1, 10.0, 100.0)
@@ -97,6 +98,7 @@ def steepest_pair(
     norm: Norm,
     start: Sequence[Fraction],
     gradient: Sequence[Fraction],
+    limits: Limits,
 ) -> Pair | None:
     """The steepest pair found near ``start`` along ``gradient``, None when nothing changes.
 
@@ -108,7 +110,9 @@ def steepest_pair(
     if wanted == 0:
         return None
     best = None
-    for exponent in range(_STEPS):
+    for exponent in _STEPS:
+        if best is not None and limits.out_of_time:
+            break
         for first, second in _segments(domain, start, direction, exponent):
             pair = _evaluated(network, coefficients, norm, first, second)
             if pair is not None and (best is None or pair.slope > best.slope):

@@ -17,7 +17,8 @@ from fractions import Fraction
 
 import numpy as np
 
-from relucert.memorization.lipschitz_constant_domain import Domain, HalfSpace
+from relucert.memorization.lipschitz_constant_domain import Domain
+from relucert.memorization.lipschitz_constant_half_spaces import HalfSpace
 from relucert.memorization.lipschitz_constant_layers import Affine, ExactLayer, Slopes
 from relucert.memorization.lipschitz_constant_pair import Norm
 from relucert.memorization.lipschitz_constant_phases import (
