@@ -33,6 +33,7 @@ __all__ = ["Domain"]
 
 _SUPPORT = 1e-9
 _BITS = 24
+_MULTIPLIER_BITS = 60
 _ZERO = Fraction(0)
 _MOST_HALVINGS = 20_000
 _PASSES = 2
@@ -195,7 +196,9 @@ class Domain:
         point, multipliers = self._proposed(spaces)
         if point is not None and _holds(spaces, point):
             return point
-        chosen = [space for space, value in zip(spaces, multipliers, strict=True) if value]
+        if self._contradicts(spaces, multipliers):
+            return None
+        chosen = [s for s, value in zip(spaces, multipliers, strict=True) if value > _SUPPORT]
         if chosen and self._contradict(chosen):
             return None
         return None if self._contradict(spaces) else self._exact_point(spaces)
@@ -215,8 +218,8 @@ class Domain:
         )
         answer = LpSolver(model).minimise(model.cost, Limits())
         if answer.status is not Status.OPTIMAL or answer.x is None or answer.duals is None:
-            return None, np.zeros(count, dtype=bool)
-        return self._rounded(answer.x[: size + 1], spaces), np.abs(answer.duals) > _SUPPORT
+            return None, np.zeros(count)
+        return self._rounded(answer.x[: size + 1], spaces), np.abs(answer.duals)
 
     def _rounded(self, x: np.ndarray, spaces: Sequence[HalfSpace]) -> np.ndarray | None:
         """A short integer point near ``x`` that is strictly inside, if rounding finds one."""
@@ -230,33 +233,38 @@ class Domain:
                 return place
         return None
 
+    def _contradicts(self, spaces: Sequence[HalfSpace], multipliers: np.ndarray) -> bool:
+        """Whether these multipliers of the rows at size one add up to nowhere positive; exact."""
+        sizes = [max(abs(int(value)) for value in space.row) for space in spaces]
+        common = max(sizes) << _MULTIPLIER_BITS
+        total, used = np.zeros(len(self.free) + 1, dtype=object), False
+        for space, size, multiplier in zip(spaces, sizes, multipliers.tolist(), strict=True):
+            if math.isfinite(multiplier) and multiplier > _SUPPORT:
+                weight = round(Fraction(multiplier) * common / size)
+                total, used = total + weight * space.row, used or weight > 0
+        return used and self.never_positive(total)
+
     def _contradict(self, spaces: Sequence[HalfSpace]) -> bool:
         """Whether no point is strictly inside: some combination is nowhere positive (Gordan).
 
-        Exact: y >= 0 with sum 1 and ``max over (w, t) of sum y_i row_i @ (w, t) <= 0``.
+        Exact: y >= 0 with sum 1 and ``max over (w, t) of sum y_i row_i @ (w, t) <= 0``. In a box,
+        r_j bounds the absolute value of the combination's coefficient of w_j; elsewhere w and t
+        range freely, so that the coefficients must be zero and the constant not positive.
         """
-        size, count = len(self.free), len(spaces)
-        table = np.array([space.row for space in spaces], dtype=object).reshape(count, size + 1)
-        sums = [sum(abs(int(value)) for value in table[:, j]) for j in range(size)]
-        lower = [_ZERO] * (count + size)
-        upper = [Fraction(1)] * count + [Fraction(total) for total in sums]
-        rows, limits = [], []
-        for j in range(size):
+        count, size = len(spaces), len(self.free) if self.box is not None else 0
+        table = np.array([space.row for space in spaces], dtype=object)
+        rows = []
+        for j, column in enumerate(table[:, :-1].T):
             for sign in (1, -1):
-                row = [Fraction(sign * int(value)) for value in table[:, j]] + [_ZERO] * size
-                row[count + j] = Fraction(-1)
-                rows.append(row)
-                limits.append(_ZERO)
-        constants = [Fraction(int(value)) for value in table[:, -1]]
-        whole = [Fraction(1)] * size
-        rows.append([*constants, *whole])
-        if self.box is None:  # t may be anything in [0, 1]: both ends must not be positive
-            rows.append([*([_ZERO] * count), *whole])
-            limits.append(_ZERO)
-        limits.append(_ZERO)
+                absolute = [Fraction(-int(j == k)) for k in range(size)]
+                rows.append([*(Fraction(sign * int(value)) for value in column), *absolute])
+        rows.append([*(Fraction(int(value)) for value in table[:, -1]), *[Fraction(1)] * size])
+        limits = [_ZERO] * len(rows)
         for sign in (1, -1):
             rows.append([Fraction(sign)] * count + [_ZERO] * size)
             limits.append(Fraction(sign))
+        sums = [Fraction(sum(abs(int(value)) for value in table[:, j])) for j in range(size)]
+        lower, upper = [_ZERO] * (count + size), [Fraction(1)] * count + sums
         return not isinstance(feasible_point(lower, upper, rows, limits), Infeasible)
 
     def _exact_point(self, spaces: Sequence[HalfSpace]) -> np.ndarray:
