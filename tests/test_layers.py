@@ -30,7 +30,12 @@ HEAVY = {
     "highspy": {"relucert/lp/highs.py"},
     "numba": {"relucert/search/star/compiling.py"},
     "pulp": {"relucert/milp/pulp_model.py"},
-    "matplotlib": {"relucert/report/plots.py", "relucert/report/plane.py", "reductions/graph.py"},
+    "matplotlib": {
+        "relucert/report/plots.py",
+        "relucert/report/plane.py",
+        "relucert/report/plane_lines.py",
+        "reductions/graph.py",
+    },
 }
 
 

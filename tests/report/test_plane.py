@@ -12,6 +12,7 @@ from relucert.errors import FileError, UsageError
 from relucert.network import Network
 from relucert.query import Decision
 from relucert.report.plane import PlaneData, label_margins, plot_plane
+from relucert.report.plane_lines import half_space_lines
 from relucert.write.network import save_network
 from relucert.write.points import write_points_npz
 
@@ -96,6 +97,29 @@ def test_margins_are_positive_exactly_where_the_decision_gives_the_label(kind):
             output = network.evaluate_exactly([Fraction(float(v)) for v in point])
             wrong = any(part.contains(output) for part in decision.wrong_outputs(target))
             assert abs(margin) < 1e-12 or wrong == (margin < 0)
+
+
+def _unit(lines):
+    rows = [line / np.hypot(*line[:2]) for line in lines]
+    return sorted(tuple(np.round(row * np.sign(row[np.flatnonzero(row)[0]]), 9)) for row in rows)
+
+
+def test_the_half_spaces_of_wedges_and_bevels():
+    def lines(a, c, rows):
+        rows = np.array(rows, dtype=float)
+        network = Network.dense([rows[:, :2], np.array([a])], [rows[:, 2], np.array([c])])
+        return _unit(half_space_lines(network))
+
+    x, y = [1, 0, 0], [0, 1, 0]
+    wedge = lines([1.0, -1.0], -1.0, [[1, 0, 1], [1, -1, 0]])  # x > 0 and y > 0
+    assert wedge == _unit(np.array([x, y], dtype=float))
+    bevel = lines([-1.0, -1.0], 1.0, [x, y])  # x < 1, y < 1, x + y < 1
+    assert bevel == _unit(np.array([[1, 0, -1], [0, 1, -1], [1, 1, -1]], dtype=float))
+    assert lines([-1.0, -2.0], 1.0, [x, x]) == _unit(np.array([[3, 0, -1]], dtype=float))
+    assert lines([1.0, 1.0], 1.0, [x, y]) == []
+    assert lines([1.0], -1.0, [x]) == _unit(np.array([[1, 0, -1]], dtype=float))
+    three = Network.dense([np.ones((3, 2)), np.ones((1, 3))], [np.zeros(3), -np.ones(1)])
+    assert half_space_lines(three).shape == (0, 3)
 
 
 def test_a_network_with_a_flat_or_distant_neuron_is_drawn(folder):

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import scipy.sparse as sp
 
 from relucert.errors import FileError, UsageError
 from relucert.network import Network
 from relucert.query import Decision
+from relucert.report.plane_lines import INK, draw_lines
 from relucert.write.files import check_target, write_atomically
 
 __all__ = ["PlaneData", "check_picture", "label_margins", "plot_plane"]
@@ -25,14 +25,12 @@ _COLOURS = (
     "#332288", "#882255",
 )  # fmt: skip
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X", "p", "*")
-_INK = "#222222"
 _GRID = 480
 _AT_ONCE = 20_000
 _MARGIN = 0.12
 _THINNEST = 0.4
 _WIDTH, _HEIGHT = 5.8, 6.4  # inches of the axes, at most
 _MOST_NAMED = 16
-_MOST_LINES = 24
 _STYLE: dict[Any, Any] = {
     "font.family": "DejaVu Sans",
     "font.size": 11,
@@ -93,9 +91,10 @@ def plot_plane(
     """Draw points and balls, and with a network its decision regions and its neurons' lines.
 
     The lines are drawn for networks of depth 2 with at most 24 neurons; a short stroke points to
-    the side on which the neuron is active. Regions are computed in float64: a picture, no proof.
-    The same arguments give the same bytes. Raises FileError for unknown endings and where
-    ``path`` cannot be written, UsageError for data that are not in the plane.
+    the side on which the neuron is active. With at most two neurons and labels told apart by
+    sign, the edges of the half-spaces of the wedge or bevel are continued, too. Regions are
+    computed in float64: a picture, no proof. The same arguments give the same bytes. Raises
+    FileError for unknown endings and where ``path`` cannot be written, UsageError for data that are not in the plane.
     """
     check_picture(path)
     if network is not None and network.input_size != 2:
@@ -115,7 +114,8 @@ def plot_plane(
             if network is not None and decision is not None:
                 _draw_regions(axis, data, targets, network, decision, legend)
             if network is not None:
-                _draw_neurons(axis, data, network, legend)
+                for handle in draw_lines(axis, data.window(), network, decision):
+                    legend.add(handle)
             _draw_data(axis, data, targets, 72 * unit * 2 * data.radius, legend)
             legend.place(axis)
             write_atomically(path, _rendered(figure, path.suffix.lower()[1:]))
@@ -133,7 +133,7 @@ def _axes(figure: Any, data: PlaneData, title: str) -> Any:
     axis.tick_params(length=3, labelsize=10)
     axis.set_xlabel("x₁")
     axis.set_ylabel("x₂", rotation=0, labelpad=10)
-    axis.set_title(title, loc="left", fontsize=12, color=_INK, pad=9)
+    axis.set_title(title, loc="left", fontsize=12, color=INK, pad=9)
     return axis
 
 
@@ -170,7 +170,7 @@ class _Legend:
         if self._handles:
             axis.legend(
                 handles=self._handles, loc="upper left", bbox_to_anchor=(1.015, 1.0),
-                borderaxespad=0.0, frameon=False, fontsize=10.5, labelcolor=_INK,
+                borderaxespad=0.0, frameon=False, fontsize=10.5, labelcolor=INK,
                 handlelength=1.6, labelspacing=0.75,
             )  # fmt: skip
 
@@ -225,60 +225,6 @@ def _mixed(colour: str, share: float) -> str:
     return "#" + "".join(f"{round(255 + share * (part - 255)):02x}" for part in parts)
 
 
-def _draw_neurons(axis: Any, data: PlaneData, network: Network, legend: _Legend) -> None:
-    """The lines on which the hidden neurons of a depth-2 network switch."""
-    from matplotlib.lines import Line2D
-
-    first = network.layers[0]
-    if len(network.layers) != 2 or not first.relu.all() or first.output_size > _MOST_LINES:
-        return
-    left, right, bottom, top = data.window()
-    centre = np.array([left + right, bottom + top]) / 2
-    size = max(right - left, top - bottom)
-    weight = np.asarray(sp.csr_array(first.weight).toarray())
-    drawn = False
-    for (a, b), bias in zip(weight, first.bias, strict=True):
-        length = float(np.hypot(a, b))
-        if not length > 0:
-            continue
-        normal = np.array([a, b]) / length
-        distance = float(normal @ centre + bias / length)
-        if not abs(distance) < size:
-            continue
-        foot, along = centre - distance * normal, np.array([-normal[1], normal[0]])
-        ends = np.array([foot - 2 * size * along, foot + 2 * size * along])
-        axis.plot(*ends.T, color=_INK, linewidth=1.2, linestyle=(0, (6, 3)), zorder=1.5)
-        _draw_active_side(axis, foot, along, normal, (left, right, bottom, top))
-        drawn = True
-    if drawn:
-        label = "neuron switches\n(stroke: active side)"
-        legend.add(Line2D([], [], color=_INK, linewidth=1.2, linestyle=(0, (5, 2)), label=label))
-
-
-def _draw_active_side(
-    axis: Any,
-    foot: np.ndarray,
-    along: np.ndarray,
-    normal: np.ndarray,
-    window: tuple[float, float, float, float],
-) -> None:
-    """Short strokes from the line to its active side, at three places that are in view."""
-    left, right, bottom, top = window
-    size = max(right - left, top - bottom)
-    places = foot + np.linspace(-1.5, 1.5, 601)[:, None] * size * along
-    inset = 0.03 * size
-    seen = (
-        (places[:, 0] > left + inset) & (places[:, 0] < right - inset)
-        & (places[:, 1] > bottom + inset) & (places[:, 1] < top - inset)
-    )  # fmt: skip
-    inside = places[seen]
-    for share in (0.06, 0.5, 0.94) if len(inside) else ():
-        start = inside[int(share * (len(inside) - 1))]
-        end = start + 0.028 * size * normal
-        axis.plot(*np.array([start, end]).T, color=_INK, linewidth=1.2, zorder=1.5,
-                  solid_capstyle="butt")  # fmt: skip
-
-
 def _draw_data(
     axis: Any, data: PlaneData, targets: Sequence[int], ball: float, legend: _Legend
 ) -> None:
@@ -300,8 +246,8 @@ def _draw_data(
             squares = [Rectangle((x, y), side, side) for x, y in data.points[own] - data.radius]
             if data.radius > 0 and squares:
                 axis.add_collection(PatchCollection(
-                    squares, facecolor=_INK + "00" if kind else colour + "30",
-                    edgecolor=_INK if kind else colour, linewidth=1.5 if kind else 1.2,
+                    squares, facecolor=INK + "00" if kind else colour + "30",
+                    edgecolor=INK if kind else colour, linewidth=1.5 if kind else 1.2,
                     hatch="////" if kind else None, zorder=2,
                 ))  # fmt: skip
         axis.scatter(*data.points[rows].T, s=size**2, c=colour, marker=marker, edgecolors="white",
@@ -315,7 +261,7 @@ def _draw_data(
                           markeredgecolor="#666666", markeredgewidth=1.2,
                           label=f"ball, radius {data.radius:.6g} (l∞)"))  # fmt: skip
     if data.radius > 0 and failing.any():
-        legend.add(Patch(facecolor="white", edgecolor=_INK, linewidth=1.5, hatch="////",
+        legend.add(Patch(facecolor="white", edgecolor=INK, linewidth=1.5, hatch="////",
                          label="ball with a wrong point"))  # fmt: skip
 
 
