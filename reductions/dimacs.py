@@ -167,7 +167,8 @@ class _Parser:
             words = line.split()
             if not words:
                 continue
-            if words[-1] != b"0" or words.count(b"0") != 1 or self.open_clause:
+            marked = words[0][:1] in b"cp%"  # such a line may end in 0, like a clause
+            if marked or words[-1] != b"0" or words.count(b"0") != 1 or self.open_clause:
                 if words[0][:1] == b"%":
                     self._skip_trailer(iterator)
                     return
@@ -219,12 +220,12 @@ class _Parser:
             raise self.error(f"{self.declared:,} clauses (the limit is {MAX_CLAUSES:,})")
 
     def _literals(self, words: Sequence[bytes], line: bytes) -> Clause:
-        """Integers in range; ``int`` alone would also accept ``1_0``."""
+        """Integers in range; ``int`` alone would also accept ``1_0``, and take ``-0`` for 0."""
         try:
             literals = tuple(map(int, words))
         except ValueError:
             literals = ()
-        if b"_" in line or len(literals) != len(words):
+        if b"_" in line or len(literals) != len(words) or literals.count(0) != words.count(b"0"):
             bad = next((word for word in words if not _is_integer(word)), line)
             raise self.error(f"not a literal: {bad[:40].decode('utf-8', 'replace')!r}")
         if literals and (max(literals) > self.variables or min(literals) < -self.variables):
@@ -285,6 +286,8 @@ class _Parser:
 
 
 def _is_integer(word: bytes) -> bool:
+    if word != b"0" and not word.strip(b"+-0"):
+        return False  # 0 closes clauses, +0, -0 and 00 are neither that nor literals
     return (
         word.lstrip(b"+-").isdigit() and len(word) < 20 and len(word.lstrip(b"+-")) + 1 >= len(word)
     )

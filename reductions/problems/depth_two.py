@@ -196,9 +196,9 @@ def depth_two_form(network: Network, width: int = 2) -> DepthTwoForm:
     """The exact form of a network of depth 2 and at most this width.
 
     Affine layers in a row count as one. Neurons that the output ignores and constant neurons do
-    not count. The output weights' sizes move into the neurons. Raises InputError when the
-    network has more than one output, more or fewer than one layer of ReLUs, too many of them, or
-    coordinates that pass beside them.
+    not count; an affine function takes two neurons. The output weights' sizes move into the
+    neurons. Raises InputError when the network has more than one output, more than one layer of
+    ReLUs, too many of them, or coordinates that pass beside them.
     """
     if network.output_size != 1:
         raise InputError(f"{network.name} has {network.output_size} outputs, one is asked for")
@@ -216,8 +216,10 @@ def depth_two_form(network: Network, width: int = 2) -> DepthTwoForm:
         if not layer.relu.all():
             raise InputError(f"{network.name}: coordinates pass beside the ReLUs of layer {number}")
         neurons, rows = rows, None
-    if neurons is None or rows is None:
-        raise InputError(f"{network.name} has no hidden layer of ReLUs")
+    if rows is None:
+        raise InputError(f"{network.name} has no affine output")
+    if neurons is None:
+        return _affine_form(network, rows[0], width)
     output = rows[0]
     terms = [(weight, neurons[k]) for k, weight in sorted(output.weights.items())]
     constant = output.bias + sum(w * max(_ZERO, z.bias) for w, z in terms if not z.weights)
@@ -229,6 +231,15 @@ def depth_two_form(network: Network, width: int = 2) -> DepthTwoForm:
         tuple(1 if weight > 0 else -1 for weight, _ in used),
         tuple(neuron.scaled(abs(weight)) for weight, neuron in used),
     )
+
+
+def _affine_form(network: Network, output: Affine, width: int) -> DepthTwoForm:
+    """A network without ReLUs, such as one whose ReLUs are all dead: z = relu(z) - relu(-z)."""
+    if not output.weights:
+        return DepthTwoForm(output.bias, (), ())
+    if width < 2:
+        raise InputError(f"{network.name} has no hidden layer of ReLUs")
+    return DepthTwoForm(_ZERO, (1, -1), (output, output.scaled(-_ONE)))
 
 
 def exact_rows(layer: Layer) -> list[Affine]:

@@ -169,6 +169,11 @@ def test_extract_refuses_what_is_no_solution(outcome, memorization, tmp_path) ->
         code, out, err = outcome("extract", bundle, "--solution", tmp_path / "n.npz")
         assert (code, out) == (2, "")
         assert err.count("\n") == 1
+    dead = Network.dense([np.zeros((2, 6)), np.zeros((1, 2))], [-np.ones(2), np.array([1.0])])
+    write_onnx(dead, path)
+    code, out, err = outcome("extract", bundle, "--solution", path)
+    assert (code, out) == (1, "")
+    assert "point 1 with label -1" in err
     path.write_bytes(b"not onnx")
     assert outcome("extract", bundle, "--solution", path)[0] == 2
     assert outcome("extract", bundle, "--solution", tmp_path / "missing.onnx")[0] == 2

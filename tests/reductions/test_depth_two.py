@@ -118,7 +118,6 @@ def no_relu(size):
 @pytest.mark.parametrize(
     ("network", "words"),
     [
-        (Network((Layer(np.ones((1, 2)), np.zeros(1), no_relu(1)),)), "no hidden layer"),
         (Network.dense([np.ones((3, 2)), np.ones((1, 3))], [np.zeros(3), np.zeros(1)]), "3 hidden"),
         (Network.dense([np.ones((2, 2)), np.ones((2, 2))], [np.zeros(2)] * 2), "2 outputs"),
         (
@@ -177,3 +176,14 @@ def test_neurons_without_effect_do_not_count():
     for _ in range(20):
         point = [Fraction(rng.randint(-9, 9), 7) for _ in range(2)]
         assert form(sparse(point)) == network.evaluate_exactly(point)[0]
+
+
+@pytest.mark.parametrize("weight", [[[0.0, 0.0]], [[2.0, -3.0]]])
+def test_a_network_without_relus_has_a_form(weight):
+    network = Network((Layer(np.array(weight), np.array([0.5]), no_relu(1)),))
+    form = depth_two_form(network)
+    for point in ([Fraction(1), Fraction(2)], [Fraction(-1, 3), Fraction(0)]):
+        assert form(sparse(point)) == network.evaluate_exactly(point)[0]
+    if any(weight[0]):
+        with pytest.raises(InputError, match="no hidden layer"):
+            depth_two_form(network, width=1)
