@@ -82,6 +82,8 @@ def test_reads_cnfgen_style_and_keeps_comments() -> None:
         ("p cnf 2 2\n1 1 -2 0\n1 -1 0\n", 2, ((1, 1, -2), (1, -1))),
         ("p cnf 2 1\n%\n0\n", 2, FileError),
         ("p cnf 2 1\n1 2 0\n% end\n\n0\n%\nc x\n", 2, ((1, 2),)),
+        ("p cnf 2 1\n1 2 0\n% 0\n", 2, ((1, 2),)),
+        ("p cnf 3 2\nc ends in 0\n1 -2 3 0\nc 0\n  c also 0\n2 0\n", 3, None),
         ("p cnf 3 1\n+1 2 0\n", 3, ((1, 2),)),
     ],
 )
@@ -107,6 +109,9 @@ def test_layouts(text: str, variables: int, clauses: object) -> None:
         ("c\np cnf 99999999999 1\n", "line 2", "limit"),
         ("p cnf 99999999999999999999999999 1\n", "line 1", "two counts"),
         ("p cnf 3 1\np cnf 3 1\n", "line 2", "second header"),
+        ("p cnf 3 1\n1 0\np cnf 3 0\n", "line 3", "second header"),
+        ("p cnf 3 1\n1 -0 2 0\n", "line 2", "not a literal: '-0'"),
+        ("p cnf 3 1\n1 2 00\n", "line 2", "not a literal: '00'"),
         ("p cnf 3 1\n1 2 0\n2 3 0\n", "line 3", "more clauses than the 1"),
         ("p cnf 3 1\n1 0 2\n3 0\n", "line 3", "more clauses"),
         ("p cnf 3 3\n1 2 0\n2 3 0\n", "line 1", "declares 3 clauses, the file holds 2"),
