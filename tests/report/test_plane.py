@@ -122,6 +122,15 @@ def test_the_half_spaces_of_wedges_and_bevels():
     assert half_space_lines(three).shape == (0, 3)
 
 
+def test_only_lines_in_view_are_in_the_legend(folder):
+    for bias, seen in ((1.0, True), (10.0, False)):
+        network = Network.dense([np.eye(2), np.ones((1, 2))], [np.full(2, bias), -np.ones(1)])
+        plot_plane(Path("p.svg"), DATA, network=network, decision=Decision("sign", 2))
+        text = Path("p.svg").read_text(encoding="utf-8")
+        assert ("neuron switches" in text) == seen
+        assert ("edge of a half-space" in text) == seen
+
+
 def test_a_network_with_a_flat_or_distant_neuron_is_drawn(folder):
     weights = [np.array([[0.0, 0.0], [1.0, 0.0], [1.0, 1.0]]), np.ones((1, 3))]
     network = Network.dense(weights, [np.ones(3), np.array([-1e9])])

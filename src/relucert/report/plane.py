@@ -31,6 +31,7 @@ _MARGIN = 0.12
 _THINNEST = 0.4
 _WIDTH, _HEIGHT = 5.8, 6.4  # inches of the axes, at most
 _MOST_NAMED = 16
+_VISIBLE = 6.0  # printer's points; points must not cover balls that are larger
 _STYLE: dict[Any, Any] = {
     "font.family": "DejaVu Sans",
     "font.size": 11,
@@ -90,11 +91,11 @@ def plot_plane(
 ) -> None:
     """Draw points and balls, and with a network its decision regions and its neurons' lines.
 
-    The lines are drawn for networks of depth 2 with at most 24 neurons; a short stroke points to
-    the side on which the neuron is active. With at most two neurons and labels told apart by
-    sign, the edges of the half-spaces of the wedge or bevel are continued, too. Regions are
-    computed in float64: a picture, no proof. The same arguments give the same bytes. Raises
-    FileError for unknown endings and where ``path`` cannot be written, UsageError for data that
+    The lines are drawn for networks of depth 2 with at most 24 neurons; where they are few, a
+    short stroke points to the side on which the neuron is active. With at most two neurons and
+    labels told apart by sign, the edges of the half-spaces of the wedge or bevel are continued,
+    too. Regions are computed in float64: a picture, no proof. The same arguments give the same
+    bytes. Raises FileError for unknown endings and where ``path`` cannot be written, UsageError for data that
     are not in the plane.
     """
     check_picture(path)
@@ -238,7 +239,7 @@ def _draw_data(
     failing[list(data.failing)] = True
     side = 2 * data.radius
     size = 7.5 if len(data.points) <= 60 else max(3.0, 7.5 * (60 / len(data.points)) ** 0.5)
-    if ball > 0:
+    if ball > _VISIBLE:
         size = max(2.5, min(size, 0.5 * ball))
     for place, target in enumerate(targets):
         colour, marker = _style(place)

@@ -14,6 +14,8 @@ __all__ = ["INK", "draw_lines", "half_space_lines"]
 
 INK = "#222222"
 _EDGE = "#7a3e9d"
+_FAINT = "#666666"
+_FEW_LINES = 5
 _MOST_LINES = 24
 
 Window: TypeAlias = tuple[float, float, float, float]
@@ -82,7 +84,7 @@ def _crosses(line: np.ndarray, positive: np.ndarray) -> bool:
 
 
 def _placed(line: np.ndarray, window: Window) -> tuple[np.ndarray, np.ndarray] | None:
-    """The point of the line nearest to the window's centre and its unit normal, if near."""
+    """The point of the line nearest to the window's centre and its unit normal, if in view."""
     left, right, bottom, top = window
     centre = np.array([left + right, bottom + top]) / 2
     length = float(np.hypot(line[0], line[1]))
@@ -90,7 +92,8 @@ def _placed(line: np.ndarray, window: Window) -> tuple[np.ndarray, np.ndarray] |
         return None
     normal = line[:2] / length
     distance = float(normal @ centre + line[2] / length)
-    if not abs(distance) < max(right - left, top - bottom):
+    reach = 0.5 * (abs(normal[0]) * (right - left) + abs(normal[1]) * (top - bottom))
+    if not abs(distance) < reach:
         return None
     return centre - distance * normal, normal
 
@@ -105,16 +108,19 @@ def _draw_neurons(axis: Any, window: Window, neurons: np.ndarray) -> Any:
     from matplotlib.lines import Line2D
 
     size = max(window[1] - window[0], window[3] - window[2])
+    few = len(neurons) <= _FEW_LINES
+    style: dict[str, Any] = {"color": INK if few else _FAINT, "linewidth": 1.2 if few else 0.8}
     drawn = False
     for row in neurons:
         placed = _placed(row, window)
         if placed is None:
             continue
-        _draw(axis, *placed, size, color=INK, linewidth=1.2, linestyle=(0, (6, 3)), zorder=1.5)
-        _draw_active_side(axis, *placed, window)
+        _draw(axis, *placed, size, linestyle=(0, (6, 3)), zorder=1.5, **style)
+        if few:
+            _draw_active_side(axis, *placed, window)
         drawn = True
-    label = "neuron switches\n(stroke: active side)"
-    handle = Line2D([], [], color=INK, linewidth=1.2, linestyle=(0, (5, 2)), label=label)
+    label = "neuron switches" + ("\n(stroke: active side)" if few else "")
+    handle = Line2D([], [], linestyle=(0, (5, 2)), label=label, **style)
     return handle if drawn else None
 
 
