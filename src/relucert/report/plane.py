@@ -95,8 +95,8 @@ def plot_plane(
     short stroke points to the side on which the neuron is active. With at most two neurons and
     labels told apart by sign, the edges of the half-spaces of the wedge or bevel are continued,
     too. Regions are computed in float64: a picture, no proof. The same arguments give the same
-    bytes. Raises FileError for unknown endings and where ``path`` cannot be written, UsageError for data that
-    are not in the plane.
+    bytes. Raises FileError for unknown endings and where ``path`` cannot be written, UsageError
+    for data that are not in the plane.
     """
     check_picture(path)
     if network is not None and network.input_size != 2:
