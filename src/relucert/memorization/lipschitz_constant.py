@@ -28,6 +28,7 @@ from relucert.memorization.lipschitz_constant_pair import (
     NORMS,
     Norm,
     Pair,
+    float_steepness,
     gradient_in,
     promising_points,
     steepest_pair,
@@ -42,6 +43,8 @@ __all__ = ["LipschitzBracket", "lipschitz_constant"]
 
 _ROUNDS = (None, 0.1, 0.02, 0.004)
 _SAMPLING_SHARE = 0.2
+_STEEPER = 1e-9
+_MOST_FAILURES = 8
 _LARGEST_FORMS = 3_000_000
 
 Progress = Callable[[str], None]
@@ -115,6 +118,7 @@ class _Search:
         self._lower = Fraction(0)
         self._unpaired = Fraction(0)  # regions that no pair of points attained
         self._upper = self._patterns.anywhere
+        self._failures = 0  # points at which floats saw a steepness that no pair has
 
     def run(
         self, limits: Limits, generator: np.random.Generator, progress: Progress | None
@@ -152,6 +156,20 @@ class _Search:
                 gradient = gradient_in(self._layers, self._coefficients, phases)
                 self._record(start, gradient, share)
 
+    def _try(self, start: Sequence[Fraction] | None, limits: Limits) -> None:
+        """A pair at a point that the search came across, if floats say that it is steeper."""
+        if start is None or self._failures >= _MOST_FAILURES:
+            return
+        x = np.array([[nearest_float(value) for value in start]])
+        sizes, phases = float_steepness(
+            self._network, self._coefficients, self._domain, self._norm, x
+        )
+        if sizes[0] > nearest_float(self._lower) * (1.0 + _STEEPER):
+            before = self._lower
+            gradient = gradient_in(self._layers, self._coefficients, [p[0] for p in phases])
+            self._record(start, gradient, limits)
+            self._failures += self._lower == before
+
     def _record(
         self, start: Sequence[Fraction], gradient: Sequence[Fraction], limits: Limits
     ) -> None:
@@ -176,7 +194,9 @@ class _Search:
             if patterns.regions % 64 == 0 and limits.out_of_memory:
                 return Reason.MEMORY
             leaf = patterns.step(max(self._lower, self._unpaired))
-            if leaf is not None:
+            if leaf is None:
+                self._try(patterns.visited, limits)
+            else:
                 self._record(leaf.point, leaf.gradient, limits)
                 if self._lower < leaf.steepness:
                     self._unpaired = max(self._unpaired, leaf.steepness)

@@ -16,7 +16,15 @@ from relucert.memorization.lipschitz_constant_layers import ExactLayer, Slopes
 from relucert.network import Network
 from relucert.query import Box
 
-__all__ = ["NORMS", "Norm", "Pair", "gradient_in", "promising_points", "steepest_pair"]
+__all__ = [
+    "NORMS",
+    "Norm",
+    "Pair",
+    "float_steepness",
+    "gradient_in",
+    "promising_points",
+    "steepest_pair",
+]
 
 _STEPS = (*range(60), 80, 120, 180, 270, 400, 600, 900, 1350, 2000)  # halved exponents of two
 _SAMPLES = 256
@@ -180,12 +188,24 @@ def promising_points(
     the box's widths; in a domain without ends, the distance itself.
     """
     x = _samples(domain, generator, near, spread)
+    sizes, masks = float_steepness(network, coefficients, domain, norm, x)
+    order = np.argsort(-sizes, kind="stable")[:3]
+    return [(_rational(x[place], domain.box), [mask[place] for mask in masks]) for place in order]
+
+
+def float_steepness(
+    network: Network, coefficients: Sequence[int], domain: Domain, norm: Norm, x: np.ndarray
+) -> tuple[np.ndarray, list[np.ndarray]]:
+    """How steep the function is at inputs (points, inputs), and the phases there, in float64.
+
+    Sizes are (points,), -inf where they overflow; phases int8 (points, outputs) for every layer.
+    """
     masks, batch = [], x
     with np.errstate(all="ignore"):
         for layer in network.layers:
             z = layer.affine(batch)
             masks.append(np.where(layer.relu, z > 0, True))
-            batch = layer.evaluate(batch)
+            batch = np.where(layer.relu, np.maximum(z, 0.0), z)
         slopes = np.tile(np.asarray(coefficients, dtype=np.float64), (len(x), 1))
         for layer, mask in zip(reversed(network.layers), reversed(masks), strict=True):
             slopes = np.where(mask, slopes, 0.0)
@@ -193,11 +213,7 @@ def promising_points(
                 slopes = slopes / layer.divisor
             slopes = np.asarray((layer.weight.T @ slopes.T).T)
         sizes = _float_sizes(norm, slopes[:, list(domain.free)])
-    order = np.argsort(-np.nan_to_num(sizes, nan=-math.inf), kind="stable")[:3]
-    return [
-        (_rational(x[place], domain.box), [mask[place].astype(np.int8) for mask in masks])
-        for place in order
-    ]
+    return np.nan_to_num(sizes, nan=-math.inf), [mask.astype(np.int8) for mask in masks]
 
 
 def _samples(

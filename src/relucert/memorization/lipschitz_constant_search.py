@@ -96,6 +96,7 @@ class PatternSearch:
         self._reach = first_reach(network)
         self._heap: list[tuple[Fraction, int, int, _Part | _Region]] = []
         self._count = itertools.count()
+        self._visited: _Region | None = None
         self.regions = 0
 
     @property
@@ -118,6 +119,13 @@ class PatternSearch:
         """No region that waits is steeper; zero when none waits."""
         return -self._heap[0][0] if self._heap else _ZERO
 
+    @property
+    def visited(self) -> tuple[Fraction, ...] | None:
+        """A point strictly inside the region of the last step."""
+        if self._visited is None:
+            return None
+        return self._visited.part.domain.point(self._visited.place)
+
     def step(self, reached: Fraction) -> Leaf | None:
         """Go on with what has the largest bound; a leaf steeper than ``reached``, or None.
 
@@ -128,6 +136,7 @@ class PatternSearch:
             self._heap.clear()
             return None
         self.regions += 1
+        self._visited = first if isinstance(first, _Region) else None
         if isinstance(first, _Part):
             self._divide(first, reached)
             return None
