@@ -86,8 +86,20 @@ def inspect(network_path: Path, property_path: Path | None, as_json: bool) -> in
               help="Instances at a time, each in its own process.")  # fmt: skip
 @click.option("--memory", type=float, default=math.inf, metavar="GIB")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+@click.option("--external", multiple=True, metavar="NAME=COMMAND",
+              help="Another verifier, in turn with relucert on every instance: "
+                   "'name=cmd {onnx} {vnnlib} {timeout}', and {result} where it writes its answer "
+                   "to a file. May be given several times.")  # fmt: skip
+@click.option("--plot", type=FILE, default=None,
+              help="Instances solved against time, a line a tool (.png, .svg).")  # fmt: skip
+@OUTPUT
 def bench(list_path: Path, **arguments: Any) -> int:
-    """Run a LIST.csv of (family, network, property, timeout_s, expected); a table per family."""
+    """Run a LIST.csv of (family, network, property, timeout_s, expected); a table per family.
+
+    relucert bench instances.csv --timeout 60 --results results.csv
+
+    relucert bench instances.csv --timeout 60 --external 'other=other {onnx} {vnnlib} {timeout}'
+    """
     from relucert.commands.bench import bench_command
 
     return bench_command(list_path, **seeded(arguments))

@@ -2,16 +2,93 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from relucert.errors import FileError
 from relucert.exact import nearest_float
 from relucert.radius_bracket import RadiusBracket
 
-__all__ = ["plot_radii"]
+__all__ = ["check_format", "plot_cactus", "plot_radii"]
 
 _FORMATS = (".png", ".svg", ".pdf")
+_COLOURS = ("#4477aa", "#cc6677", "#228833", "#aa7711", "#663399", "#555555")
+_DASHES = ("-", "--", "-.", ":")
+_SHORTEST = 0.01
+
+
+def check_format(path: str | Path) -> None:
+    """Raise FileError unless the file name's ending is that of a picture that can be drawn."""
+    if Path(path).suffix.lower() not in _FORMATS:
+        raise FileError(path, f"unknown picture format; use {', '.join(_FORMATS)}")
+
+
+def plot_cactus(
+    path: str | Path, times: Mapping[str, Sequence[float]], instances: int, title: str
+) -> None:
+    """How many of ``instances`` each tool solves within so many seconds, one line a tool.
+
+    times: by tool, the seconds of what it solved, in any order. The time axis is logarithmic.
+    Raises FileError when the picture cannot be written.
+    """
+    path = Path(path)
+    check_format(path)
+    plt = _pyplot()
+    figure, axis = plt.subplots(figsize=(7, 4.2), layout="constrained")
+    most = max([1.0, *(second for seconds in times.values() for second in seconds)]) * 1.3
+    for number, (tool, seconds) in enumerate(times.items()):
+        ordered = sorted(max(second, _SHORTEST) for second in seconds)
+        axis.step(
+            [*ordered, most], [*range(1, len(ordered) + 1), len(ordered)], where="post",
+            color=_COLOURS[number % len(_COLOURS)], linestyle=_DASHES[number % len(_DASHES)],
+            linewidth=2, label=f"{tool} ({len(ordered)})",
+        )  # fmt: skip
+    axis.axhline(instances, color="#999999", linewidth=0.8)
+    axis.annotate(
+        f"all {instances}", (1, instances), xycoords=("axes fraction", "data"),
+        xytext=(-4, -11), textcoords="offset points", ha="right", color="#777777",
+    )  # fmt: skip
+    axis.set_xscale("log")
+    axis.set_xlim(right=most)
+    axis.xaxis.set_major_formatter("{x:g}")
+    axis.set_ylim(0, instances * 1.04)
+    axis.yaxis.get_major_locator().set_params(integer=True)
+    axis.set_xlabel("seconds for one instance, process start included")
+    axis.set_ylabel("instances solved")
+    axis.set_title(title, loc="left")
+    axis.grid(color="#dddddd", linewidth=0.6)
+    axis.legend(loc="upper left" if _low_start(times, instances) else "lower right")
+    _save(plt, figure, path)
+
+
+def _low_start(times: Mapping[str, Sequence[float]], instances: int) -> bool:
+    """Whether the upper left corner stays free: no line has half of all within a quarter."""
+    return all(
+        sum(second <= 0.1 for second in seconds) < 0.5 * instances for seconds in times.values()
+    )
+
+
+def _pyplot() -> Any:
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    import matplotlib.pyplot as plt
+
+    return plt
+
+
+def _save(plt: Any, figure: Any, path: Path) -> None:
+    """Write under a temporary name, then rename; the figure is closed in any case."""
+    temporary = path.with_name(f".{path.name}.part")
+    try:
+        figure.savefig(temporary, dpi=150, format=path.suffix.lower()[1:])
+        temporary.replace(path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise FileError(path, f"cannot be written ({error.strerror or error})") from None
+    finally:
+        plt.close(figure)
 
 
 def plot_radii(path: str | Path, brackets: Sequence[RadiusBracket], title: str) -> None:
@@ -21,13 +98,8 @@ def plot_radii(path: str | Path, brackets: Sequence[RadiusBracket], title: str) 
     the file name's ending (.png, .svg, .pdf). Raises FileError when it cannot be written.
     """
     path = Path(path)
-    if path.suffix.lower() not in _FORMATS:
-        raise FileError(path, f"unknown picture format; use {', '.join(_FORMATS)}")
-    import matplotlib as mpl
-
-    mpl.use("Agg")
-    import matplotlib.pyplot as plt
-
+    check_format(path)
+    plt = _pyplot()
     radii = sorted(nearest_float(bracket.lower) for bracket in brackets)
     open_count = sum(not bracket.closed for bracket in brackets)
     figure, axis = plt.subplots(figsize=(7, 4.2), layout="constrained")
@@ -48,12 +120,4 @@ def plot_radii(path: str | Path, brackets: Sequence[RadiusBracket], title: str) 
         )
     handles = [*axis.get_legend_handles_labels()[0], *share.get_legend_handles_labels()[0]]
     share.legend(handles, [str(handle.get_label()) for handle in handles], loc="upper right")
-    temporary = path.with_name(f".{path.name}.part")
-    try:
-        figure.savefig(temporary, dpi=150, format=path.suffix.lower()[1:])
-        temporary.replace(path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise FileError(path, f"cannot be written ({error.strerror or error})") from None
-    finally:
-        plt.close(figure)
+    _save(plt, figure, path)

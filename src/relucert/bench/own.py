@@ -1,0 +1,106 @@
+"""relucert alone: an instance in a process of its own, so that a fault costs only its instance."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+import time
+from contextlib import suppress
+from multiprocessing.connection import Connection
+
+from relucert.bench.instances import Instance
+from relucert.bench.options import BenchOptions
+from relucert.bench.results import Measurement, status_of
+from relucert.errors import RelucertError
+from relucert.limits import resident_bytes
+from relucert.read.network import read_network
+from relucert.read.vnnlib import read_vnnlib
+from relucert.report.records import how, verdict_word
+from relucert.verify import certify
+
+__all__ = ["measure_alone"]
+
+_GRACE_SECONDS = 20.0
+
+
+def measure_alone(item: Instance, options: BenchOptions, stopping: threading.Event) -> Measurement:
+    """Run one instance in a child and watch its time and memory from outside.
+
+    The time is the child's own, from reading the files to the answer.
+    """
+    context = multiprocessing.get_context("spawn")
+    receiver, sender = context.Pipe(duplex=False)
+    process = context.Process(target=_child, args=(item, options, sender), daemon=True)
+    started = time.monotonic()
+    process.start()
+    sender.close()
+    allowed = min(item.timeout, options.timeout) + _GRACE_SECONDS
+    answer = ("unknown", "crashed", "the process died", time.monotonic() - started)
+    try:
+        while True:
+            if receiver.poll(0.1):
+                answer = receiver.recv()
+                break
+            if stopping.is_set():
+                break
+            if time.monotonic() - started > allowed:
+                answer = ("unknown", "time", "killed: over the time limit", allowed)
+                break
+            if not process.is_alive() and not receiver.poll(0):
+                break
+    except (EOFError, OSError):
+        pass
+    finally:
+        _end(process)
+    verdict, method, detail, seconds = answer
+    return Measurement(
+        item.family, item.network, item.query, item.expected, verdict, method,
+        status_of(item.expected, verdict, method), round(seconds, 3), detail,
+    )  # fmt: skip
+
+
+def _end(process: multiprocessing.process.BaseProcess) -> None:
+    """Kill a child, and the solver's process that it may have started."""
+    if hasattr(os, "killpg") and process.pid is not None:
+        with suppress(OSError):  # it is gone, or has no group of its own yet
+            os.killpg(process.pid, signal.SIGKILL)
+    process.kill()
+    process.join()
+
+
+def _end_with_parent() -> None:
+    """Kill this child's group when the parent is gone: nobody would read the answer."""
+    parent = os.getppid()
+    while os.getppid() == parent:
+        time.sleep(1.0)
+    os.killpg(0, signal.SIGKILL)
+
+
+def _child(item: Instance, options: BenchOptions, sender: Connection) -> None:
+    """Read, certify, send the answer; the clock includes reading the files."""
+    started = time.monotonic()
+    if hasattr(os, "setsid"):
+        os.setsid()
+        threading.Thread(target=_end_with_parent, daemon=True).start()
+    try:
+        network = read_network(item.folder / item.network)
+        query = read_vnnlib(item.folder / item.query)
+        limit = min(item.timeout, options.timeout) - (time.monotonic() - started)
+        outcome = certify(
+            network,
+            query,
+            engine=options.engine,
+            solver=options.solver,
+            timeout=max(limit, 0.1),
+            memory=options.memory,
+            seed=options.seed,
+        )
+        words = outcome.verdict.words
+        answer = (verdict_word(outcome.verdict), how(outcome.verdict), words)
+    except RelucertError as error:
+        answer = ("error", type(error).__name__, str(error))
+    except MemoryError:
+        answer = ("unknown", "memory", f"out of memory at {resident_bytes() / 2**20:.0f} MiB")
+    sender.send((*answer, time.monotonic() - started))
