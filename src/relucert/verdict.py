@@ -6,6 +6,7 @@ by what means, and whether that means bounds every rounding error; "Unknown" nam
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -19,6 +20,7 @@ __all__ = [
     "Method",
     "Proved",
     "Reason",
+    "Standing",
     "Unknown",
     "Verdict",
     "Violated",
@@ -96,17 +98,65 @@ class Violated:
 
 
 @dataclass(frozen=True)
+class Standing:
+    """How far a search that did not end had come; every figure is certified.
+
+    margin: a lower bound on the distance to the unsafe sets, ``max_i (C_i y - d_i)``, over the
+    whole box (negative while undecided). share: how much of the search tree is closed, each
+    halving or split counting half, in [0, 1]. None: not known. open, nodes: how many nodes wait,
+    and how many were visited.
+    """
+
+    margin: float | None = None
+    share: float | None = None
+    open: int = 0
+    nodes: int = 0
+
+    @property
+    def words(self) -> str:
+        """The figures as people read them."""
+        words = []
+        if self.margin is not None and math.isfinite(self.margin):
+            words.append(f"margin at least {self.margin:.4g}")
+        if self.share is not None:
+            words.append(f"{_percent(self.share)} % proved")
+        if self.nodes:
+            words.append(f"{self.nodes} nodes, {self.open} open")
+        return ", ".join(words)
+
+    def joined(self, other: Standing | None) -> Standing:
+        """The better of two searches of the same question, figure by figure."""
+        if other is None:
+            return self
+        margins = [one.margin for one in (self, other) if one.margin is not None]
+        shares = [one.share for one in (self, other) if one.share is not None]
+        # Counts come from the search that got further: a sum would mean nothing.
+        further = max(self, other, key=lambda one: (one.share or 0.0, one.nodes))
+        return Standing(
+            max(margins, default=None), max(shares, default=None), further.open, further.nodes
+        )
+
+
+def _percent(share: float) -> str:
+    """Three digits, more close to 100, which is never said while something is open."""
+    percent = 100.0 * share
+    return f"{percent:.3g}" if percent < 99.0 else f"{math.floor(1e4 * percent) / 1e4:.6g}"
+
+
+@dataclass(frozen=True)
 class Unknown:
-    """No verdict, and why; ``detail`` adds figures, such as the open margin."""
+    """No verdict, and why; ``detail`` says more, ``standing`` how far the best search had come."""
 
     reason: Reason
     detail: str = ""
+    standing: Standing | None = None
 
     @property
     def words(self) -> str:
         """The verdict as people read it."""
-        detail = f": {self.detail}" if self.detail else ""
-        return f"Unknown ({self.reason.value}{detail})"
+        standing = "" if self.standing is None else self.standing.words
+        detail = "; ".join(words for words in (self.detail, standing) if words)
+        return f"Unknown ({self.reason.value}{': ' if detail else ''}{detail})"
 
 
 Verdict = Proved | Violated | Unknown

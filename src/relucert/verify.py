@@ -65,6 +65,7 @@ class _Job:
     options: MilpOptions
     limits: Limits
     seed: int
+    jobs: int
     progress: Progress | None
 
     def say(self, words: str) -> None:
@@ -82,6 +83,7 @@ def certify(
     threads: int = 1,
     memory: float = math.inf,
     seed: int = 0,
+    jobs: int = 1,
     progress: Progress | None = None,
 ) -> Outcome:
     """Decide whether any input of the query's boxes has an unsafe output.
@@ -91,6 +93,7 @@ def certify(
     "bounds" (incomplete, quick), "enumerate" (exact, tiny networks only).
     timeout: seconds for the whole query. solver: "HiGHS" or any solver that PuLP knows.
     threads: of the solver. memory: bytes that this process may hold. seed: of the attack.
+    jobs: cores that the searches may use; with one, the same seed does the same work.
     progress: called with a line about the work at hand.
 
     Violated always carries an exactly checked input; Proved says by which method; everything
@@ -104,7 +107,7 @@ def certify(
     check_solver(solver)
     query.fits(network.input_size, network.output_size)
     limits = Limits(timeout, memory, threads)
-    job = _Job(network, query, engine, MilpOptions(solver), limits, seed, progress)
+    job = _Job(network, query, engine, MilpOptions(solver), limits, seed, jobs, progress)
     verdicts: list[Verdict] = []
     for case in query.cases:
         verdicts.append(_within_memory(job, case))
@@ -157,7 +160,9 @@ def _split_inputs(job: _Job, case: Case, chain: list[Relaxation]) -> Verdict | N
     job.say("halving the input box")
     share = _SPLIT_SHARE if free <= _CLEARLY_FEW_INPUTS else _UNCLEAR_SHARE
     limits = job.limits.within(min(_SPLIT_SECONDS, share * job.limits.remaining))
-    verdict = search_few_inputs(job.network, job.query, case, limits, job.seed, job.progress, chain)
+    verdict = search_few_inputs(
+        job.network, job.query, case, limits, job.seed, job.progress, chain, job.jobs
+    )
     return None if isinstance(verdict, Unknown) else verdict
 
 

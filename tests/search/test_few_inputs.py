@@ -239,7 +239,9 @@ def test_time_runs_out_with_what_is_known():
     found = _searched(network, query, seconds=1.0)
     assert isinstance(found, Unknown)
     assert found.reason is Reason.TIME
-    assert "% proved" in found.detail
+    assert found.standing is not None
+    assert found.standing.margin < 0 <= found.standing.share < 1
+    assert "% proved" in found.words
 
 
 def test_memory_is_respected():

@@ -7,10 +7,11 @@ import io
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from math import isfinite
 from typing import Any
 
 from relucert.exact import format_rational, nearest_float
-from relucert.verdict import Proved, Unknown, Verdict, Violated
+from relucert.verdict import Proved, Standing, Unknown, Verdict, Violated
 
 __all__ = ["Item", "csv_text", "exit_code", "how", "verdict_record", "verdict_word"]
 
@@ -48,7 +49,19 @@ def verdict_record(verdict: Verdict) -> dict[str, Any]:
         }
     else:
         record |= {"reason": verdict.reason.name.lower(), "detail": verdict.detail}
+        if verdict.standing is not None:
+            record["standing"] = _standing_record(verdict.standing)
     return record
+
+
+def _standing_record(standing: Standing) -> dict[str, Any]:
+    margin = standing.margin
+    return {
+        "certified_margin": margin if margin is not None and isfinite(margin) else None,
+        "proved_share": standing.share,
+        "open_nodes": standing.open,
+        "nodes": standing.nodes,
+    }
 
 
 def how(verdict: Verdict) -> str:
