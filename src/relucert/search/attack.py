@@ -17,7 +17,7 @@ from relucert.query import Case, Query
 from relucert.search.margins import Margins
 from relucert.verdict import Violated, confirm
 
-__all__ = ["Attack", "AttackResult", "attack_case", "box_samples"]
+__all__ = ["Attack", "AttackResult", "attack_case", "backward", "box_samples", "forward"]
 
 _EXACT_TRIES = 6
 _FACE_SHARE = 0.4
@@ -134,18 +134,18 @@ def _descend(run: _Run, points: np.ndarray, steps: int) -> None:
         targets[0] = int(run.margins.each(outputs)[0].argmin())
     radius, step = 0.5 * run.upper - 0.5 * run.lower, 0.5
     for _ in range(steps):
-        outputs, active = _forward(run.network.layers, points)
+        outputs, active = forward(run.network.layers, points)
         run.note(points, run.margins.smallest(outputs))
         if run.violated is not None or run.limits.out_of_time:
             return
         gradient = run.margins.gradient(outputs, targets)
-        gradient = _backward(run.network.layers, active, gradient)
+        gradient = backward(run.network.layers, active, gradient)
         points = np.clip(points - step * radius * np.sign(gradient), run.lower, run.upper)
         step = max(0.01, step * 0.93)
     run.try_points(points)
 
 
-def _forward(layers: tuple[Layer, ...], points: np.ndarray) -> tuple[np.ndarray, list[np.ndarray]]:
+def forward(layers: tuple[Layer, ...], points: np.ndarray) -> tuple[np.ndarray, list[np.ndarray]]:
     """Outputs and, for every layer, which coordinates let the gradient through."""
     active = []
     for layer in layers:
@@ -156,7 +156,7 @@ def _forward(layers: tuple[Layer, ...], points: np.ndarray) -> tuple[np.ndarray,
     return points, active
 
 
-def _backward(
+def backward(
     layers: tuple[Layer, ...], active: list[np.ndarray], gradient: np.ndarray
 ) -> np.ndarray:
     """Gradient with respect to the inputs of ``gradient @ outputs``, (points, inputs)."""
