@@ -91,20 +91,20 @@ class Judge:
         self._read: tuple[Network, Query] | None = None
 
     def word(self, answer: Answer, folder: Path) -> str:
-        """ "confirmed", "no counterexample", "false counterexample" or "not checked"."""
+        """ "confirmed", "no counterexample", "not confirmed" or "not checked"."""
         if not answer.witness and answer.point is None:
             return "no counterexample"
         try:
             point = answer.point or _point(answer.witness, folder)
             network, query = self._files()
             if len(point) != network.input_size:
-                return "false counterexample"
+                return "not confirmed"
             tries: Sequence[Point] = (point, *_moved_in(point, query))
             if any(confirm(network, query, x) is not None for x in tries):
                 return CONFIRMED
         except (RelucertError, MemoryError):
             return "not checked"
-        return "false counterexample"
+        return "not confirmed"
 
     def _files(self) -> tuple[Network, Query]:
         if self._read is None:
