@@ -5,11 +5,67 @@ from __future__ import annotations
 import math
 import os
 import sys
+import threading
 import time
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 
-__all__ = ["Limits", "resident_bytes"]
+__all__ = ["Limits", "resident_bytes", "usable_bytes", "usable_cores"]
+
+_USABLE_SHARE = 0.8
+_STALE_SECONDS = 0.05
+
+
+def usable_cores() -> int:
+    """How many cores this process may run on."""
+    if hasattr(os, "sched_getaffinity"):
+        return max(1, len(os.sched_getaffinity(0)))
+    return os.cpu_count() or 1
+
+
+def usable_bytes() -> float:
+    """Memory that this process may hold in all without bringing the system into need.
+
+    What it holds, and four fifths of what the system has left for it; inf where nothing tells.
+    """
+    left = min(_available_to_system(), _available_to_group())
+    return resident_bytes() + _USABLE_SHARE * left
+
+
+def _available_to_system() -> float:
+    try:
+        for line in Path("/proc/meminfo").read_text(encoding="ascii").splitlines():
+            if line.startswith("MemAvailable:"):
+                return 1024.0 * int(line.split()[1])
+    except (OSError, ValueError, IndexError):
+        pass
+    return math.inf
+
+
+def _available_to_group() -> float:
+    """Of the memory limit of the control group (container), where there is one."""
+    for most, used in (
+        ("memory.max", "memory.current"),
+        ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes"),
+    ):
+        try:
+            root = Path("/sys/fs/cgroup")
+            limit = int((root / most).read_text(encoding="ascii"))
+            return max(0.0, float(limit - int((root / used).read_text(encoding="ascii"))))
+        except (OSError, ValueError):  # not there, or "max"
+            continue
+    return math.inf
+
+
+def _resident_lately() -> int:
+    """`resident_bytes`, at most a twentieth of a second old: solvers ask thousands of times."""
+    return _resident_during(int(time.monotonic() / _STALE_SECONDS))
+
+
+@lru_cache(maxsize=1)
+def _resident_during(_moment: int) -> int:
+    return resident_bytes()
 
 
 def resident_bytes() -> int:
@@ -28,16 +84,22 @@ def resident_bytes() -> int:
 
 @dataclass(frozen=True)
 class Limits:
-    """Wall-clock seconds from the moment of creation, memory in bytes, solver threads."""
+    """Wall-clock seconds from the moment of creation, memory in bytes, solver threads.
+
+    stopped: when set, the time is up at once, whoever asks.
+    """
 
     seconds: float = math.inf
     memory: float = math.inf
     threads: int = 1
     started: float = field(default_factory=time.monotonic)
+    stopped: threading.Event | None = None
 
     @property
     def remaining(self) -> float:
         """Seconds left; zero when the time is up."""
+        if self.stopped is not None and self.stopped.is_set():
+            return 0.0
         return max(0.0, self.started + self.seconds - time.monotonic())
 
     @property
@@ -53,8 +115,9 @@ class Limits:
     @property
     def out_of_memory(self) -> bool:
         """Whether this process holds more memory than allowed."""
-        return self.memory < math.inf and resident_bytes() > self.memory
+        return self.memory < math.inf and _resident_lately() > self.memory
 
     def within(self, seconds: float) -> Limits:
         """The same limits with at most ``seconds`` from now."""
-        return Limits(min(seconds, self.remaining), self.memory, self.threads)
+        seconds = min(seconds, self.remaining)
+        return Limits(seconds, self.memory, self.threads, stopped=self.stopped)

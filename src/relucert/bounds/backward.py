@@ -19,6 +19,7 @@ import scipy.sparse as sp
 
 from relucert.bounds.interval import Intervals, layer_intervals, rectified
 from relucert.bounds.rounding import SAFETY, UNDERFLOW, UNIT, gamma, round_up
+from relucert.limits import Limits
 from relucert.network import Layer, Matrix, Network
 
 __all__ = [
@@ -34,6 +35,8 @@ __all__ = [
 ]
 
 _ROWS_AT_ONCE = 512
+_FEWEST_ROWS = 8
+_WEIGHTS_AT_ONCE = 1_000_000_000  # products between two looks at the clock
 _FEW_INPUTS = 64
 _FEW_COLUMNS = 0.7
 
@@ -247,24 +250,30 @@ def network_intervals(network: Network, box: Intervals) -> list[Intervals]:
     return bounds
 
 
-def bound_network(network: Network, box: Intervals) -> list[Relaxation]:
+def bound_network(
+    network: Network, box: Intervals, limits: Limits | None = None
+) -> list[Relaxation]:
     """Bounds on every layer's pre-activations: intervals, refined by backward substitution.
 
     Only coordinates whose ReLU is still unstable after interval bounds are refined; the others
-    would not change the relaxation.
+    would not change the relaxation. What ``limits`` leave no time for stays unrefined.
     """
-    return refine_from(network, box, [], [])
+    return refine_from(network, box, [], [], limits)
 
 
 def refine_from(
-    network: Network, box: Intervals, chain: list[Relaxation], known: list[Intervals]
+    network: Network,
+    box: Intervals,
+    chain: list[Relaxation],
+    known: list[Intervals],
+    limits: Limits | None = None,
 ) -> list[Relaxation]:
     """Continue ``chain`` to the end of the network.
 
     known: valid bounds on the pre-activations of the first layers, intersected with what is
     found; may be shorter than the network.
     """
-    chain = list(chain)
+    chain, limits = list(chain), limits or Limits()
     inputs = rectified(chain[-1].pre, chain[-1].layer.relu) if chain else box
     for index in range(len(chain), len(network.layers)):
         layer = network.layers[index]
@@ -275,8 +284,8 @@ def refine_from(
         open_rows = np.flatnonzero(relaxation.unstable)
         if not chain:
             relaxation = Relaxation(layer, pre, inputs, _first_slopes(layer))
-        elif len(open_rows):
-            refined, slopes = _refined(chain, relaxation, box, open_rows)
+        elif len(open_rows) and not limits.out_of_time:
+            refined, slopes = _refined(chain, relaxation, box, open_rows, limits)
             relaxation = Relaxation(layer, refined, inputs, slopes)
         chain.append(relaxation)
         inputs = rectified(relaxation.pre, layer.relu)
@@ -292,13 +301,20 @@ def _first_slopes(layer: Layer) -> np.ndarray | None:
 
 
 def _refined(
-    chain: list[Relaxation], relaxation: Relaxation, box: Intervals, open_rows: np.ndarray
+    chain: list[Relaxation],
+    relaxation: Relaxation,
+    box: Intervals,
+    open_rows: np.ndarray,
+    limits: Limits,
 ) -> tuple[Intervals, np.ndarray | None]:
     size, inputs = relaxation.layer.output_size, len(box.lower)
     lower, upper = relaxation.pre.lower.copy(), relaxation.pre.upper.copy()
     slopes = np.zeros((size, inputs)) if inputs <= _FEW_INPUTS else None
-    block = _ROWS_AT_ONCE // 2
+    weights = sum(one.layer.parameter_count for one in (*chain, relaxation))
+    block = max(_FEWEST_ROWS, min(_ROWS_AT_ONCE // 2, _WEIGHTS_AT_ONCE // (weights + 1)))
     for start in range(0, len(open_rows), block):
+        if limits.out_of_time:
+            break
         chosen = open_rows[start : start + block]
         count = len(chosen)
         rows = np.zeros((2 * count, size))

@@ -14,7 +14,7 @@ import click
 from relucert.errors import UsageError
 from relucert.exact import parse_rational
 
-__all__ = ["DATA", "FILE", "GIB", "OUTPUT", "RATIONAL", "SOLVING", "options", "seeded"]
+__all__ = ["DATA", "ENGINES", "FILE", "GIB", "OUTPUT", "RATIONAL", "SOLVING", "options", "seeded"]
 
 GIB = 2.0**30
 
@@ -33,6 +33,7 @@ class RationalType(click.ParamType):
 
 
 RATIONAL = RationalType()
+ENGINES = click.Choice(["auto", "bounds", "search", "milp", "enumerate"])
 FILE = click.Path(path_type=Path)
 
 
@@ -55,7 +56,8 @@ SOLVING = options(
     click.option("--threads", type=click.IntRange(1), default=1, show_default=True,
                  help="Threads of the solver."),
     click.option("--memory", type=float, default=math.inf, metavar="GIB",
-                 help="Stop with Unknown above this much memory."),
+                 help="Stop with Unknown above this much memory (default: four fifths of what "
+                      "the system has left)."),
     click.option("--seed", type=click.IntRange(0), default=None,
                  help="Seed of the search for counterexamples (default: drawn and printed)."),
 )  # fmt: skip

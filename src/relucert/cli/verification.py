@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from relucert.cli.options import DATA, FILE, OUTPUT, RATIONAL, SOLVING, seeded
+from relucert.cli.options import DATA, ENGINES, FILE, OUTPUT, RATIONAL, SOLVING, seeded
 
 __all__ = ["COMMANDS"]
 
@@ -19,8 +19,11 @@ __all__ = ["COMMANDS"]
 @click.option("--data", type=FILE, default=None, help="Labelled points, .npz or .csv.")
 @click.option("--radius", type=RATIONAL, default=None, help="Radius of the balls.")
 @click.option("--norm", type=click.Choice(["linf"]), default="linf", show_default=True)
-@click.option("--engine", type=click.Choice(["auto", "bounds", "milp", "enumerate"]),
-              default="auto", show_default=True)  # fmt: skip
+@click.option("--engine", type=ENGINES, default="auto", show_default=True,
+              help="search: no MILP, no enumeration; bounds: quick and incomplete.")  # fmt: skip
+@click.option("--jobs", type=click.IntRange(1), default=None,
+              help="Cores to use (default: all). With --jobs 1 the same seed does the same work "
+                   "until a time limit ends it.")  # fmt: skip
 @click.option("--witness-out", type=FILE, default=None,
               help="Write counterexamples: a file, or with --data a folder.")  # fmt: skip
 @click.option("--proof", "proof_path", type=FILE, default=None,
@@ -79,8 +82,7 @@ def inspect(network_path: Path, property_path: Path | None, as_json: bool) -> in
 @click.option("--families", default=None, help="Only these families, separated by commas.")
 @click.option("--results", type=FILE, default=None,
               help="CSV file to append rows to; rows already there are not run again.")  # fmt: skip
-@click.option("--engine", type=click.Choice(["auto", "bounds", "milp", "enumerate"]),
-              default="auto", show_default=True)  # fmt: skip
+@click.option("--engine", type=ENGINES, default="auto", show_default=True)
 @click.option("--solver", default="HiGHS", show_default=True)
 @click.option("--jobs", type=click.IntRange(1), default=1, show_default=True,
               help="Instances at a time, each in its own process.")  # fmt: skip

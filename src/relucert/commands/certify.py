@@ -13,7 +13,7 @@ from relucert.commands.prove import Proofs
 from relucert.commands.questions import read_questions
 from relucert.commands.screen import Bar, header, print_json, progress_bar, say
 from relucert.errors import UsageError
-from relucert.limits import Limits
+from relucert.limits import Limits, usable_cores
 from relucert.memorization.certify_balls import Balls, certify_alone, proved_together
 from relucert.network import Network
 from relucert.query import Query
@@ -41,6 +41,7 @@ def certify_command(
     radius: Fraction | None,
     norm: str,
     engine: str,
+    jobs: int | None,
     witness_out: Path | None,
     proof_path: Path | None,
     exact_check: bool,
@@ -57,6 +58,7 @@ def certify_command(
     csv_path: Path | None,
 ) -> int:
     """Run the command; returns the exit code. ``norm`` is "linf", the only one there is."""
+    jobs = jobs or usable_cores()
     source, radius = _source(property_path, data, radius, clip)
     check_target(csv_path)
     check_target(witness_out, folder=data is not None)
@@ -71,7 +73,7 @@ def certify_command(
             return proofs.certify(network, query, bar.work)
         return decide(
             network, query, engine=engine, timeout=timeout, solver=solver, threads=threads,
-            memory=memory, seed=seed, progress=bar.work,
+            memory=memory, seed=seed, jobs=jobs, progress=bar.work,
         )  # fmt: skip
 
     if property_path is not None:
@@ -100,7 +102,7 @@ def certify_command(
                 return question(ball(point), bar)
             return certify_alone(
                 network, ball(point), seed, timeout=timeout, solver=solver, threads=threads,
-                memory=memory, progress=bar.work,
+                memory=memory, jobs=jobs, progress=bar.work,
             )  # fmt: skip
 
         asked = [point for point in points if point.row in known] if stopped else points
