@@ -47,12 +47,12 @@ def plot_cactus(
     axis.axhline(instances, color="#999999", linewidth=0.8)
     axis.annotate(
         f"all {instances}", (1, instances), xycoords=("axes fraction", "data"),
-        xytext=(-4, -11), textcoords="offset points", ha="right", color="#777777",
+        xytext=(-4, 3), textcoords="offset points", ha="right", color="#777777",
     )  # fmt: skip
     axis.set_xscale("log")
     axis.set_xlim(right=most)
     axis.xaxis.set_major_formatter("{x:g}")
-    axis.set_ylim(0, instances * 1.04)
+    axis.set_ylim(0, instances * 1.1)
     axis.yaxis.get_major_locator().set_params(integer=True)
     axis.set_xlabel("seconds for one instance, process start included")
     axis.set_ylabel("instances solved")

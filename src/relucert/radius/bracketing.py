@@ -1,8 +1,9 @@
-"""The robustness radius of a labelled point, as an exact rational bracket.
+"""One point's bracket: a witness nearby, then proofs just below it.
 
-The radius is the smallest l_inf perturbation that makes the label lose (a tie counts as lost).
-The upper end always has a witness that was evaluated exactly; the lower end is proved by linear
-bounds, or by MILP (with the solver's tolerance) where that reaches further.
+Most brackets close like this: the steps of `search.nearest` end at the nearest witness or close
+to it, and one proof by the search engine at 99.9 % of its distance is all that is left to do.
+Where that is refuted, the counterexample is a nearer witness; where it takes too long, bisection
+with shorter limits raises the lower end, and the MILP tries to close what is left.
 """
 
 from __future__ import annotations
@@ -25,17 +26,25 @@ from relucert.milp.smallest_ball import Nearest, nearest_unsafe
 from relucert.milp.tighten import tighten
 from relucert.network import Network
 from relucert.query import Case, Decision, Polyhedron, Query, robustness_query
+from relucert.radius.together import LARGEST, Start, starts_together
 from relucert.radius_bracket import RadiusBracket
 from relucert.search.attack import Attack, attack_case
-from relucert.verdict import Method, Reason, Witness
+from relucert.search.margins import Margins
+from relucert.search.nearest import Near, nearest_candidates
+from relucert.verdict import Method, Proved, Reason, Violated, Witness
+from relucert.verify import certify
 
-__all__ = ["RadiusBracket", "robustness_radius"]
+__all__ = ["robustness_radius"]
 
-_LARGEST = Fraction(2**20)
-_BISECTIONS = 12
+_HALVINGS = 12
 _ATTACK_SECONDS = 0.5
 _ATTACK_ROUNDS = 4
 _TIGHTEN_SHARE = 0.2
+_BELOW = Fraction(9991, 10000)  # a proof at this share of the upper end closes the bracket
+_MOST_REFUTATIONS = 40
+_FIRST_SHARE, _FIRST_SECONDS = 0.4, 120.0
+_STEPS, _STEP_SHARE, _STEP_SECONDS = 5, 0.2, 30.0
+_SETTLING_STEPS = 10
 _PUSHES = (0.0, 1e-9, 1e-8, 1e-7, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2)
 
 Progress = Callable[[str], None]
@@ -54,24 +63,32 @@ def robustness_radius(
     memory: float = math.inf,
     seed: int = 0,
     progress: Progress | None = None,
+    start: Start | None = None,
 ) -> RadiusBracket:
     """Bracket the smallest perturbation of ``point`` that changes ``label``.
 
     point: (inputs,) rationals. clip: perturbed inputs stay within [low, high]. timeout: seconds.
+    start: what `starts_together` found for this point among others; made here where not given.
     Raises QueryError for a label out of range or a point outside the clip range.
     """
     check_solver(solver)
     limits = Limits(timeout, memory, threads)
-    search = _Search(network, tuple(point), label, decision, clip, limits, seed)
+    search = _Search(network, tuple(point), label, decision, clip, limits, seed, solver, progress)
     search.query(Fraction(0)).fits(network.input_size, network.output_size)
     search.look_at_the_point()
     if search.upper == 0:
         return search.bracket(None)
-    search.find_a_witness()
-    search.prove_by_bounds()
+    search.begin(
+        start or starts_together(network, [search.point], [label], decision, clip, seed)[0]
+    )
     if search.upper is None:
-        return search.bracket(Reason.TIME if limits.out_of_time else Reason.ENGINE)
-    reason = search.close_by_mip(solver, progress)
+        search.find_a_witness()
+    if search.upper is None:
+        return search.bracket(search.prove_the_largest())
+    search.close_from_below()
+    if not search.closed:
+        search.bisect()
+    reason = None if search.closed else search.close_by_mip()
     return search.bracket(reason)
 
 
@@ -96,9 +113,12 @@ class _Search:
         clip: tuple[Fraction, Fraction] | None,
         limits: Limits,
         seed: int,
+        solver: str,
+        progress: Progress | None,
     ) -> None:
         self.network, self.point, self.label = network, point, label
         self.decision, self.clip, self.limits, self.seed = decision, clip, limits, seed
+        self.solver, self.progress = solver, progress
         self.wrong = decision.wrong_outputs(label)
         self.lower = Fraction(0)
         self.upper: Fraction | None = None
@@ -114,44 +134,81 @@ class _Search:
         found = RadiusBracket(self.lower, self.upper, self.method, self.witness)
         return found if found.closed else replace(found, reason=reason or Reason.MARGIN)
 
+    @property
+    def closed(self) -> bool:
+        return self.bracket(None).closed
+
     def look_at_the_point(self) -> None:
         """A point that is already misclassified has radius zero."""
         self._record(self.point)
 
+    def begin(self, start: Start) -> None:
+        """Take over what was found together with other points; the witness is checked exactly."""
+        self.lower = start.proved
+        if start.candidate is not None:
+            self._confirm_near(start.candidate)
+
     def find_a_witness(self) -> None:
-        """Attack balls of growing radius, then shrink the witness that was found."""
+        """Attack balls of growing radius until one holds a witness, then settle it."""
         largest = self._largest()
         radius = min(Fraction(1, 64), largest)
         while self.upper is None and not self.limits.out_of_time:
-            self._attack(radius, None)
+            self._attack(radius)
             if radius >= largest:
                 break
             radius = min(2 * radius, largest)
-        self._shrink_along_segment()
-        for _ in range(_BISECTIONS):
-            before = self.upper
-            if before is None or before == 0 or self.limits.out_of_time:
+        self._settle()
+
+    def prove_the_largest(self) -> Reason:
+        """Without a witness: try to prove the whole range of inputs; returns why it stays open."""
+        largest = self._largest()
+        if self.clip is not None and not self.limits.out_of_time:
+            self._decide(largest, self.limits.remaining)
+        return Reason.TIME if self.limits.out_of_time else Reason.ENGINE
+
+    def close_from_below(self) -> None:
+        """Prove the ball just below the nearest witness; each refutation brings a nearer one."""
+        for _ in range(_MOST_REFUTATIONS):
+            radius = self._known_upper() * _BELOW
+            if self.closed or self.limits.out_of_time:
                 return
-            self._attack(before * Fraction(15, 16), self.witness)
-            self._shrink_along_segment()
-            if self.upper == before:
+            share = min(_FIRST_SECONDS, _FIRST_SHARE * self.limits.remaining)
+            if self._decide(Fraction(float_below(radius)), share) is None:
                 return
 
-    def prove_by_bounds(self) -> None:
-        """Bisect for the largest ball that linear bounds prove."""
-        high = self.upper if self.upper is not None else self._largest()
-        low = Fraction(0)
-        for _ in range(_BISECTIONS):
-            if self.limits.out_of_time:
-                break
-            middle = Fraction(float_below((low + high) / 2))
-            if self._proved(middle):
-                low = middle
-            else:
+    def bisect(self) -> None:
+        """Raise the lower end by proofs in shorter times, nearer where one is not found."""
+        high = self._known_upper()
+        for _ in range(_STEPS):
+            if self.limits.out_of_time or self.closed:
+                return
+            high = min(high, self._known_upper())
+            middle = Fraction(float_below((self.lower + high) / 2))
+            share = min(_STEP_SECONDS, _STEP_SHARE * self.limits.remaining)
+            if middle <= self.lower:
+                return
+            if self._decide(middle, share) is None:
                 high = middle
-        self.lower = max(self.lower, low)
 
-    def close_by_mip(self, solver: str, progress: Progress | None) -> Reason | None:
+    def _decide(self, radius: Fraction, seconds: float) -> bool | None:
+        """Ask the engine about a ball and move the end that its answer moves; None: no answer."""
+        if radius <= self.lower:
+            return True
+        verdict = certify(
+            self.network, self.query(radius), timeout=max(seconds, 0.01), solver=self.solver,
+            threads=self.limits.threads, memory=self.limits.memory, seed=self.seed,
+            progress=self.progress,
+        ).verdict  # fmt: skip
+        if isinstance(verdict, Proved):
+            self.lower, self.method = radius, _weaker(self.method, verdict.method)
+            return True
+        if isinstance(verdict, Violated):
+            self._record(verdict.witness.input)
+            self._settle()
+            return False
+        return None
+
+    def close_by_mip(self) -> Reason | None:
         """Raise the lower end by one MILP per unsafe set; returns why one was left open."""
         reason: Reason | None = None
         reached: list[Fraction] = []
@@ -165,10 +222,10 @@ class _Search:
                 reached.append(Fraction(0))
                 reason = Reason.TIME
                 continue
-            if progress is not None:
-                progress(f"nearest input of unsafe set {index + 1} of {len(self.wrong)}")
+            if self.progress is not None:
+                self.progress(f"nearest input of unsafe set {index + 1} of {len(self.wrong)}")
             try:
-                nearest = self._nearest(ball, part, solver)
+                nearest = self._nearest(ball, part)
             except SolverError:
                 reached.append(Fraction(0))
                 reason = Reason.NUMERICS
@@ -191,7 +248,7 @@ class _Search:
         chain = tighten(self.network, box, bound_network(self.network, box), share)
         return _Ball(radius, box, chain)
 
-    def _nearest(self, ball: _Ball, part: Polyhedron, solver: str) -> Nearest:
+    def _nearest(self, ball: _Ball, part: Polyhedron) -> Nearest:
         centre = Intervals(
             np.array([float_below(value) for value in self.point]),
             np.array([float_above(value) for value in self.point]),
@@ -201,7 +258,7 @@ class _Search:
             start = np.array([nearest_float(value) for value in self.witness.input])
         cutoff = float_above(self._known_upper())
         return nearest_unsafe(
-            ball.chain, ball.box, centre, part, cutoff, self.limits, solver=solver, start=start
+            ball.chain, ball.box, centre, part, cutoff, self.limits, solver=self.solver, start=start
         )
 
     def _known_upper(self) -> Fraction:
@@ -210,23 +267,34 @@ class _Search:
         return self.upper
 
     def _largest(self) -> Fraction:
-        return _LARGEST if self.clip is None else self.clip[1] - self.clip[0]
+        return LARGEST if self.clip is None else self.clip[1] - self.clip[0]
 
-    def _proved(self, radius: Fraction) -> bool:
-        case = self.query(radius).cases[0]
-        box = Intervals(*case.box.enclosing_floats)
-        return not open_parts(bound_network(self.network, box), box, case.unsafe)
-
-    def _attack(self, radius: Fraction, near: Witness | None) -> None:
+    def _attack(self, radius: Fraction) -> None:
         query = self.query(radius)
-        starts = None
-        if near is not None:
-            starts = np.array([[nearest_float(value) for value in near.input]])
         attack = Attack(seconds=_ATTACK_SECONDS, rounds=_ATTACK_ROUNDS, seed=self.seed)
         case: Case = query.cases[0]
-        found = attack_case(self.network, query, case, attack, self.limits, starts).violated
+        found = attack_case(self.network, query, case, attack, self.limits).violated
         if found is not None:
             self._record(found.witness.input)
+
+    def _settle(self) -> None:
+        """Go from the witness to the nearest one around it, as far as steps lead."""
+        if self.witness is None or not self.upper:
+            return
+        self._shrink_along_segment()
+        clip = self.clip
+        near = Near(
+            np.array([[nearest_float(value) for value in self.point]]),
+            [Margins(self.wrong)],
+            -math.inf if clip is None else float_below(clip[0]),
+            math.inf if clip is None else float_above(clip[1]),
+            float_above(self._known_upper()),
+        )
+        start = np.array([[nearest_float(value) for value in self.witness.input]])
+        rng = np.random.default_rng(self.seed)
+        (found,) = nearest_candidates(self.network, near, rng, start, _SETTLING_STEPS)
+        if found is not None:
+            self._confirm_near(found)
 
     def _confirm_near(self, x: np.ndarray) -> None:
         """Push the solver's point outward, a little more each time, until it really is unsafe."""
@@ -243,7 +311,7 @@ class _Search:
         far = np.array([nearest_float(value) for value in self.witness.input])
         centre = np.array([nearest_float(value) for value in self.point])
         low, high = 0.0, 1.0
-        for _ in range(_BISECTIONS):
+        for _ in range(_HALVINGS):
             middle = 0.5 * (low + high)
             if self._record(self._rational(centre + (far - centre) * middle)):
                 high = middle
@@ -269,3 +337,9 @@ class _Search:
             return False
         self.upper, self.witness = distance, Witness(x, output)
         return True
+
+
+def _weaker(one: Method, other: Method) -> Method:
+    """Of the methods of two proofs that both count, the one that says less."""
+    order = list(Method)
+    return max(one, other, key=order.index)

@@ -9,7 +9,7 @@ from relucert.errors import QueryError
 from relucert.limits import Limits
 from relucert.network import Network
 from relucert.query import Decision, robustness_query
-from relucert.radius import robustness_radius
+from relucert.radius import robustness_radius, starts_together
 from relucert.search.enumerate import enumerate_case
 from relucert.verdict import Method, Proved, Violated
 
@@ -56,23 +56,13 @@ def test_clip_can_make_a_point_robust_everywhere():
     assert not found.closed
 
 
-def _exact_radius(network, point, label, decision, digits=2**-14):
-    """Bisection with the exact enumeration engine: (proved radius, violated radius)."""
-    low, high = Fraction(0), Fraction(8)
-    while high - low > Fraction(digits):
-        middle = (low + high) / 2
-        query = robustness_query(point, label, decision, radius=middle)
-        verdict = enumerate_case(network, query, query.cases[0], Limits()).verdict
-        if isinstance(verdict, Proved):
-            low = middle
-        else:
-            assert isinstance(verdict, Violated)
-            high = middle
-    return low, high
+def _exactly(network, point, label, decision, radius):
+    query = robustness_query(point, label, decision, radius=radius)
+    return enumerate_case(network, query, query.cases[0], Limits()).verdict
 
 
 @pytest.mark.parametrize("seed", range(12))
-def test_brackets_agree_with_exact_bisection(seed):
+def test_both_ends_agree_with_exact_enumeration(seed):
     rng = np.random.default_rng(seed)
     inputs, outputs = int(rng.integers(1, 3)), int(rng.integers(2, 4))
     weights = [rng.normal(size=(6, inputs)), rng.normal(size=(5, 6)), rng.normal(size=(outputs, 5))]
@@ -82,15 +72,14 @@ def test_brackets_agree_with_exact_bisection(seed):
     point = tuple(Fraction(float(value)) for value in rng.normal(size=inputs))
     label = int(network.evaluate(np.array([float(v) for v in point])).argmax())
     decision = Decision("argmax", outputs)
-    query = robustness_query(point, label, decision, radius=Fraction(8))
-    if isinstance(enumerate_case(network, query, query.cases[0], Limits()).verdict, Proved):
-        return
-    low, high = _exact_radius(network, point, label, decision)
     found = robustness_radius(network, point, label, decision, timeout=30)
-    assert found.lower <= high
-    assert found.upper >= low
+    if found.upper is None:
+        assert isinstance(_exactly(network, point, label, decision, Fraction(8)), Proved)
+        return
     assert found.closed
-    assert found.upper - low <= Fraction(1, 500) * high + Fraction(1, 2**13)
+    if found.lower > 0:
+        assert isinstance(_exactly(network, point, label, decision, found.lower), Proved)
+    assert isinstance(_exactly(network, point, label, decision, found.upper), Violated)
 
 
 def test_the_lower_end_by_bounds_alone_is_proved():
@@ -115,3 +104,35 @@ def test_bad_labels_and_points_are_named():
         )
     with pytest.raises(QueryError, match="2 inputs, the network 1"):
         robustness_radius(_line(1.0, 0.0), (Fraction(0), Fraction(0)), 0, ARGMAX)
+
+
+def test_many_points_together_begin_with_sound_ends():
+    rng = np.random.default_rng(9)
+    weights = [rng.normal(size=(6, 2)), rng.normal(size=(2, 6))]
+    network = Network.dense(weights, [rng.normal(size=6), rng.normal(size=2)])
+    points = [tuple(Fraction(float(v)) for v in rng.normal(size=2)) for _ in range(20)]
+    labels = [int(network.evaluate(np.array([float(v) for v in p])).argmax()) for p in points]
+    starts = starts_together(network, points, labels, ARGMAX, None, 3)
+    ratios = []
+    for point, label, start in zip(points, labels, starts, strict=True):
+        query = robustness_query(point, label, ARGMAX, radius=start.proved)
+        assert isinstance(enumerate_case(network, query, query.cases[0], Limits()).verdict, Proved)
+        if start.candidate is None:
+            continue
+        bracket = robustness_radius(network, point, label, ARGMAX, start=start, timeout=20)
+        assert bracket.closed
+        assert start.proved <= bracket.upper
+        reached = max(abs(Fraction(float(x)) - p) for x, p in
+                      zip(start.candidate, point, strict=True))  # fmt: skip
+        ratios.append(float(reached / bracket.upper))
+    assert len(ratios) >= 15
+    assert float(np.median(ratios)) <= 1.01
+
+
+def test_a_candidate_that_is_not_unsafe_is_not_believed():
+    from relucert.radius import Start
+
+    lie = Start(Fraction(0), np.array([1.25]))
+    found = robustness_radius(_line(2.0, 1.0), (Fraction(1),), 0, ARGMAX, start=lie, timeout=20)
+    assert found.lower <= Fraction(3, 2) <= found.upper
+    assert found.closed
