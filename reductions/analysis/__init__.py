@@ -1,0 +1,1 @@
+"""What a hardness run says: growth, cactus and ratio curves, transfer, and one page to show."""
