@@ -104,9 +104,12 @@ class Relaxation:
 
     @cached_property
     def pre_scale(self) -> np.ndarray:
-        """At least ``|W| |x| + |b|`` for every possible x: the size of what a product rounds."""
+        """At least ``|W| |x| + |b|`` for every possible x: the size of what a product rounds.
+
+        The last term is for products below every float: a large coefficient would lift them back.
+        """
         scale = abs(self.layer.weight) @ self.inputs.magnitude + np.abs(self.layer.bias)
-        return np.asarray(scale * SAFETY)
+        return np.asarray(scale * SAFETY + UNDERFLOW * (self.layer.input_size + 8))
 
     @cached_property
     def relu_loss(self) -> np.ndarray:
@@ -116,7 +119,7 @@ class Relaxation:
         a part of the box on which the bounds are tighter.
         """
         loss = gamma(4 + len(self.pre.lower)) * self.pre.magnitude
-        return np.where(self.unstable, 2.0 * loss, 0.0)
+        return np.where(self.unstable, 2.0 * loss + UNDERFLOW, 0.0)
 
 
 class Lines(Protocol):

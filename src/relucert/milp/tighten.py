@@ -15,6 +15,7 @@ import numpy as np
 from relucert.bounds.backward import Relaxation, refine_from
 from relucert.bounds.interval import Intervals
 from relucert.bounds.unsafe import FloatRows
+from relucert.errors import SolverError
 from relucert.limits import Limits
 from relucert.lp.answer import Status
 from relucert.lp.highs import LpSolver
@@ -43,7 +44,10 @@ def tighten(
             break
         if not chain[index].unstable.any() or not _any_unstable(chain[:index]):
             continue
-        pre, improved = _tightened(chain, index, box, limits)
+        try:
+            pre, improved = _tightened(chain, index, box, limits)
+        except SolverError:
+            break  # numbers too wide for a linear programme: the bounds stay as they are
         if improved:
             known = [relaxation.pre for relaxation in chain]
             known[index] = pre

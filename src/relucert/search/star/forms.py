@@ -28,6 +28,7 @@ from relucert.search.star.work import ACTIVE, INACTIVE, SPLIT, SYMBOL, Work
 __all__ = ["back_substitute", "lowest", "star_forms"]
 
 _CHORD_UP, _CHORD_FLOOR = 1.0 + 2.0**-48, 2.0**-900
+_LEAST_LOSS = 2.0**-1060
 
 
 @compiled
@@ -40,7 +41,8 @@ def input_forms(flat: Flat, work: Work, low: np.ndarray, high: np.ndarray) -> No
         work.rows[p, free] = flat.centre[p]
         work.state[p], work.width[p] = ACTIVE, free + 1
         work.error[p] = flat.radius[p]
-        work.loss[p] = (flat.radius[p] + flat.gamma * abs(flat.centre[p])) * SAFETY
+        # A factor of 2**900 may lift a subnormal input: its share of gamma must not underflow.
+        work.loss[p] = (flat.radius[p] + flat.gamma * abs(flat.centre[p])) * SAFETY + _LEAST_LOSS
     for j in range(free):
         p = flat.free[j]
         centre = 0.5 * low[j] + 0.5 * high[j]

@@ -139,9 +139,11 @@ def _most_symbols(network: Network, coordinates: int, free: int) -> int:
 
 def _centred(box: Intervals) -> tuple[np.ndarray, np.ndarray]:
     """Centre c and radius r with the box inside ``c + r [-1, 1]``, both exact floats."""
-    centre = 0.5 * box.lower + 0.5 * box.upper
+    fixed = box.lower == box.upper
+    # Half of an odd subnormal is not a float: the centre of a point is the point itself.
+    centre = np.where(fixed, box.lower, 0.5 * box.lower + 0.5 * box.upper)
     radius = round_up(np.maximum(box.upper - centre, centre - box.lower))
-    return centre, np.where(box.lower == box.upper, 0.0, radius)
+    return centre, np.where(fixed, 0.0, radius)
 
 
 def _without_zeros(matrix: object) -> sp.csr_array:
