@@ -8,6 +8,8 @@ rounded constant, see `relucert.network.Network.notes`.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +23,7 @@ from relucert.read.onnx_model import decode_model, decode_tensor, nodes_in_order
 from relucert.read.onnx_node import Node, NotPiecewiseLinearError, Operator, Tensor, Value
 from relucert.read.rows import RowGraph, check_size
 
-__all__ = ["SUPPORTED_OPERATORS", "read_onnx"]
+__all__ = ["SUPPORTED_OPERATORS", "Trace", "TracedNode", "read_onnx", "trace_onnx"]
 
 _OPERATORS: dict[str, Operator] = {
     **onnx_arithmetic.OPERATORS,
@@ -49,6 +51,38 @@ def read_onnx(path: str | Path) -> Network:
     return _Reader(path, model).network()
 
 
+@dataclass(frozen=True, eq=False)
+class TracedNode:
+    """A node as it was read: where it stands, its inputs, and the blocks of rows it made.
+
+    ``blocks`` counts through the blocks of the graph.
+    """
+
+    place: str
+    node: Node
+    blocks: range
+
+
+@dataclass(frozen=True, eq=False)
+class Trace:
+    """The graph of rows before any are merged, the nodes in order, the outputs' references."""
+
+    graph: RowGraph
+    nodes: tuple[TracedNode, ...]
+    outputs: np.ndarray
+
+
+def trace_onnx(path: str | Path, make_graph: Callable[[int], RowGraph] = RowGraph) -> Trace:
+    """Read a network like `read_onnx`, keeping apart what every node computes.
+
+    Raises what `read_onnx` raises.
+    """
+    path = Path(path)
+    reader = _Reader(path, decode_model(path))
+    graph, outputs, _ = reader.rows(make_graph)
+    return Trace(graph, tuple(reader.traced), outputs)
+
+
 class _Reader:
     """One reading of one model."""
 
@@ -63,14 +97,25 @@ class _Reader:
             raise FileError(path, "sparse initializers are not supported; store them dense")
         own = model.producer_name == "relucert"
         self.notes: list[str] = model.doc_string.splitlines() if own else []
+        self.traced: list[TracedNode] = []
 
     def network(self) -> Network:
-        """Build rows node by node and line them up."""
+        """Line the rows up."""
+        graph, outputs, shape = self.rows(RowGraph)
+        name = self.path.name.removesuffix(".gz").removesuffix(".onnx")
+        layers = chain_of_layers(graph, outputs)
+        batched = len(shape) > 1 and shape[0] == 1
+        return Network(layers, name, shape[1:] if batched else shape, tuple(self.notes))
+
+    def rows(
+        self, make_graph: Callable[[int], RowGraph]
+    ) -> tuple[RowGraph, np.ndarray, tuple[int, ...]]:
+        """Build rows node by node: the graph, the outputs in it, the shape of the input."""
         source, output = self._input(), self._output()
         shape = self._full_shape(source)
         size = math.prod(shape)
         self._check_batch(shape, [d.dim_value for d in output.type.tensor_type.shape.dim])
-        graph = RowGraph(size)
+        graph = make_graph(size)
         values: dict[str, Value] = {source.name: Tensor(np.arange(size).reshape(shape))}
         known = {source.name, *self.initializers}
         for node in nodes_in_order(self.path, self.proto, known, output.name):
@@ -80,10 +125,7 @@ class _Reader:
         self._check_batch(shape, list(outputs.shape))
         if outputs.size == 0:
             raise FileError(self.path, f"the output {output.name!r} is empty")
-        name = self.path.name.removesuffix(".gz").removesuffix(".onnx")
-        layers = chain_of_layers(graph, outputs.reshape(-1))
-        batched = len(shape) > 1 and shape[0] == 1
-        return Network(layers, name, shape[1:] if batched else shape, tuple(self.notes))
+        return graph, outputs.reshape(-1), shape
 
     def _input(self) -> Any:
         inputs = [item for item in self.proto.input if item.name not in self.initializers]
@@ -156,6 +198,7 @@ class _Reader:
         attributes = self._attributes(proto, place)
         count = max((i + 1 for i, name in enumerate(proto.output) if name), default=0)
         node = Node(proto.op_type, inputs, attributes, count, self.opset, graph, self.notes)
+        before = len(graph.blocks)
         try:
             result = operator(node)
         except NotPiecewiseLinearError as error:
@@ -164,6 +207,7 @@ class _Reader:
             raise FileError(self.path, str(error) or type(error).__name__, place) from None
         results = [result] if isinstance(result, np.ndarray | Tensor) else list(result)
         values.update(zip(proto.output, results, strict=False))
+        self.traced.append(TracedNode(place, node, range(before, len(graph.blocks))))
 
     def _attributes(self, proto: Any, place: str) -> dict[str, Any]:
         from onnx import AttributeProto, helper
