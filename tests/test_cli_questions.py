@@ -65,7 +65,7 @@ def test_refused_in_one_line_before_any_work(line, words, folder, capsys, monkey
 
     monkeypatch.setattr("relucert.commands.certify.decide", no_work)
     monkeypatch.setattr("relucert.commands.certify.proved_together", no_work)
-    monkeypatch.setattr("relucert.commands.radius.robustness_radius", no_work)
+    monkeypatch.setattr("relucert.commands.radius.bracket_points", no_work)
     monkeypatch.setattr("relucert.commands.bench.run_bench", no_work)
     before = sorted(folder.iterdir())
     assert run(line) == 2

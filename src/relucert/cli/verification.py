@@ -51,6 +51,8 @@ def certify(network_path: Path, **arguments: Any) -> int:
 @click.argument("network_path", metavar="NETWORK", type=FILE)
 @click.option("--data", type=FILE, required=True, help="Labelled points, .npz or .csv.")
 @click.option("--plot", type=FILE, default=None, help="Histogram of the radii (.png, .svg).")
+@click.option("--jobs", type=click.IntRange(1), default=1, show_default=True,
+              help="Points at a time, in processes; changes no result.")  # fmt: skip
 @DATA
 @SOLVING
 @OUTPUT

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import time
+from contextlib import closing
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from relucert.batch import Point, run_all
+from relucert.batch import Point
 from relucert.commands.questions import read_questions
 from relucert.commands.screen import header, print_json, progress_bar, say
 from relucert.exact import format_rational
 from relucert.milp.pulp_model import check_solver
-from relucert.radius import robustness_radius
+from relucert.radius import RadiusOptions, bracket_points
 from relucert.radius_bracket import RadiusBracket
 from relucert.read.network import read_network
 from relucert.report.plots import plot_radii
@@ -42,6 +42,7 @@ def radius_command(
     seed: int,
     as_json: bool,
     csv_path: Path | None,
+    jobs: int = 1,
 ) -> int:
     """Run the command; returns 0 when every bracket is closed, else 3."""
     check_target(csv_path)
@@ -52,24 +53,27 @@ def radius_command(
         data, network, selection=selection, label_column=label_column, decision=decision, clip=clip
     )
     points = questions.points
+    options = RadiusOptions(clip, timeout, solver, threads, memory, seed)
     rows: list[_Row] = []
     with progress_bar(len(points)) as bar:
 
-        def work(point: Point) -> tuple[RadiusBracket, float]:
-            bar.item(point.name)
-            started = time.monotonic()
-            bracket = robustness_radius(
-                network, point.values, point.label, questions.decision, clip=clip, timeout=timeout,
-                solver=solver, threads=threads, memory=memory, seed=seed, progress=bar.work,
-            )  # fmt: skip
-            return bracket, time.monotonic() - started
+        def work(place: int, words: str) -> None:
+            bar.item(points[place].name)
+            bar.work(words)
 
-        def interrupted() -> None:
+        found = bracket_points(
+            network, [point.values for point in points], [point.label for point in points],
+            questions.decision, options, jobs, work,
+        )  # fmt: skip
+        try:
+            with closing(found):
+                for done in found:
+                    rows.append((points[done.place], done.bracket, done.seconds))
+                    bar.done("closed" if done.bracket.closed else "open")
+        except KeyboardInterrupt:
             say(f"relucert: interrupted: {len(rows)} of {len(points)} points done")
-
-        for point, (bracket, seconds) in run_all(points, work, interrupted):
-            rows.append((point, bracket, seconds))
-            bar.done("closed" if bracket.closed else "open")
+    places = {id(point): place for place, point in enumerate(points)}
+    rows.sort(key=lambda row: places[id(row[0])])  # as in the file, whichever was done first
     _save(rows, csv_path, plot, network.name)
     _show(network_path, network.name, rows, seed, as_json)
     complete = len(rows) == len(points)

@@ -5,7 +5,16 @@ The upper end always has a witness that was evaluated exactly; the lower end is 
 """
 
 from relucert.radius.bracketing import robustness_radius
-from relucert.radius.together import GROUP, Start, starts_together
+from relucert.radius.points import Done, RadiusOptions, bracket_points
+from relucert.radius.together import Start, starts_together
 from relucert.radius_bracket import RadiusBracket
 
-__all__ = ["GROUP", "RadiusBracket", "Start", "robustness_radius", "starts_together"]
+__all__ = [
+    "Done",
+    "RadiusBracket",
+    "RadiusOptions",
+    "Start",
+    "bracket_points",
+    "robustness_radius",
+    "starts_together",
+]
