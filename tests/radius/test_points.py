@@ -18,14 +18,14 @@ from relucert.verdict import Reason
 def question():
     rng = np.random.default_rng(2)
     network = Network.dense(
-        [rng.normal(size=(6, 3)), rng.normal(size=(2, 6))], [rng.normal(size=6), np.zeros(2)]
+        [rng.normal(size=(6, 30)), rng.normal(size=(2, 6))], [rng.normal(size=6), np.zeros(2)]
     )
-    points = [tuple(Fraction(float(v)) for v in rng.random(3)) for _ in range(6)]
+    points = [tuple(Fraction(float(v)) for v in rng.random(30)) for _ in range(6)]
     labels = [int(network.evaluate(np.array([float(v) for v in p])).argmax()) for p in points]
     return network, points, labels
 
 
-OPTIONS = RadiusOptions(clip=(Fraction(0), Fraction(1)), timeout=60.0, seed=4)
+OPTIONS = RadiusOptions(clip=(Fraction(0), Fraction(1)), seed=4)
 
 
 def test_processes_change_no_result(question):
