@@ -265,5 +265,5 @@ def test_interruption_keeps_and_prints_what_is_done(folder, number):
     assert "Traceback" not in err
     assert "1 of 5 points done" in err
     assert "point 0" in out
-    assert process.returncode == 1
+    assert process.returncode == 128 + number
     assert len(Path("done.csv").read_text().splitlines()) == 2

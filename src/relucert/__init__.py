@@ -8,10 +8,11 @@ print(certify(network, query, timeout=60))
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
-
+# Nothing is imported here, not even typing: the command line watches signals first.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from relucert.errors import RelucertError
     from relucert.network import Layer, Network
     from relucert.query import Box, Case, Decision, Polyhedron, Query, robustness_query
@@ -68,4 +69,6 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'relucert' has no attribute {name!r}")
+    from importlib import import_module
+
     return getattr(import_module(_HOMES[name]), _OTHER_NAMES.get(name, name))

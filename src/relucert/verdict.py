@@ -17,6 +17,7 @@ from relucert.network import Network
 from relucert.query import Query
 
 __all__ = [
+    "Interrupted",
     "Method",
     "Proved",
     "Reason",
@@ -135,6 +136,20 @@ class Standing:
         return Standing(
             max(margins, default=None), max(shares, default=None), further.open, further.nodes
         )
+
+
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C, with what had been certified until then."""
+
+    def __init__(self, standing: Standing) -> None:
+        super().__init__()
+        self.standing = standing
+
+    @classmethod
+    def joined(cls, standing: Standing, stop: KeyboardInterrupt) -> Interrupted:
+        """``stop`` with ``standing`` added to what it knows."""
+        known = stop.standing if isinstance(stop, Interrupted) else None
+        return cls(standing.joined(known))
 
 
 def _percent(share: float) -> str:

@@ -9,7 +9,8 @@ import pytest
 from click.testing import CliRunner
 from support.proof_files import counted, mutated, packed, read_lines
 
-from relucert.cli import cli, main
+from relucert.cli import main
+from relucert.cli.group import cli
 from relucert.errors import FileError
 from relucert.proof.check import ARITHMETICS, Accepted, NotAccepted, check_proof
 from relucert.proof.subject import Subject

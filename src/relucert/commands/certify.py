@@ -22,7 +22,7 @@ from relucert.read.vnnlib import read_vnnlib
 from relucert.report.memorization import MemorizationResult
 from relucert.report.records import Item, csv_text, exit_code, how, verdict_record, verdict_word
 from relucert.report.tables import items_table, print_table, summary
-from relucert.verdict import Proved, Violated
+from relucert.verdict import Interrupted, Proved, Reason, Unknown, Verdict, Violated
 from relucert.verify import Outcome
 from relucert.verify import certify as decide
 from relucert.write.files import check_target, make_folder, write_atomically
@@ -140,10 +140,16 @@ def _source(
 def _one_property(
     query: Query, question: Callable[[Query, Bar], Outcome]
 ) -> tuple[list[Item], list[tuple[object, ...]], bool]:
+    started = time.monotonic()
+    verdict: Verdict
     with progress_bar(1) as bar:
         bar.item(query.name)
-        outcome = question(query, bar)
-    item = Item(query.name, outcome.verdict, outcome.seconds)
+        try:
+            verdict = question(query, bar).verdict
+        except KeyboardInterrupt as stop:
+            standing = stop.standing if isinstance(stop, Interrupted) else None
+            verdict = Unknown(Reason.INTERRUPTED, standing=standing)
+    item = Item(query.name, verdict, time.monotonic() - started)
     return [item], [_row(item, "", "")], True
 
 

@@ -24,7 +24,16 @@ from relucert.search.attack import Attack, attack_case
 from relucert.search.enumerate import enumerate_case
 from relucert.search.few_inputs import MAX_FREE_INPUTS, free_inputs, search_few_inputs
 from relucert.search.relu_split import split_relus
-from relucert.verdict import Method, Proved, Reason, Standing, Unknown, Verdict, Violated
+from relucert.verdict import (
+    Interrupted,
+    Method,
+    Proved,
+    Reason,
+    Standing,
+    Unknown,
+    Verdict,
+    Violated,
+)
 
 __all__ = ["Job", "certify_case"]
 
@@ -82,7 +91,10 @@ def certify_case(job: Job, case: Case) -> Verdict:
     if job.engine == "bounds":
         words = f"{len(case.unsafe)} unsafe sets left open by linear bounds"
         return Unknown(Reason.ENGINE, words, work.standing)
-    verdict = work.decide()
+    try:
+        verdict = work.decide()
+    except KeyboardInterrupt as stop:
+        raise Interrupted.joined(work.standing, stop) from None
     if isinstance(verdict, Unknown):
         return replace(verdict, standing=work.standing.joined(verdict.standing))
     return verdict
@@ -114,6 +126,8 @@ class _Work:
         )
         if searched is not None:
             return searched
+        if self.job.limits.remaining <= 0.0:
+            return Unknown(Reason.TIME)
         return self.last if self.job.engine == "search" else self._solved()
 
     def _kept(self, verdict: Verdict) -> Verdict | None:

@@ -196,9 +196,11 @@ class Exploration:
 
     @property
     def standing(self) -> Standing:
-        """How far this pool is, between two visits."""
+        """How far this pool is, between two visits or after an interruption."""
         pool = self.pool
         margin = float(pool.bound[pool.open[: self.open]].min(initial=np.inf))
+        if self.open + int(pool.counters[VACANT]) < pool.capacity:  # a leaf is still in hand
+            margin = min(margin, float(pool.bound[pool.counters[STUCK_SLOT]]))
         return Standing(margin, float(pool.closed[0]), self.open, self.visited)
 
 

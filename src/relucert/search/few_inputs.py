@@ -9,6 +9,7 @@ with more, the open nodes are dealt out after the first few hundred.
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -26,7 +27,7 @@ from relucert.search.few_inputs_parallel import explore_together, next_slice
 from relucert.search.star.pool import Pool, new_pool
 from relucert.search.star.problem import RefusedError, flatten
 from relucert.search.star.work import ACTIVE, INACTIVE
-from relucert.verdict import Method, Proved, Reason, Unknown, Verdict
+from relucert.verdict import Interrupted, Method, Proved, Reason, Unknown, Verdict
 
 __all__ = ["MAX_FREE_INPUTS", "free_inputs", "search_few_inputs"]
 
@@ -38,6 +39,7 @@ Progress = Callable[[str], None]
 _FIRST_ATTACK = Attack(points=48, steps=25, rounds=1, seconds=0.3)
 _REPORT_SECONDS = 1.0
 _FIRST_NODES = 1
+_LOOK_SECONDS = 0.2
 _ALONE = 200  # nodes that one thread visits before others join: most searches end earlier
 _TOO_SHORT_TO_COMPILE = 5.0
 
@@ -87,7 +89,13 @@ def search_few_inputs(
         return Unknown(Reason.ENGINE, "numba is missing, or its kernels not yet compiled")
     subject = Subject(network, query, case, limits, flat, kernel, jobs)
     pool = _root_pool(subject, chain, seed)
-    return _run(Exploration.of(subject, pool, seed), jobs, progress)
+    first = Exploration.of(subject, pool, seed)
+    try:
+        return _run(first, jobs, progress)
+    except Interrupted:
+        raise
+    except KeyboardInterrupt:
+        raise Interrupted(first.standing) from None
 
 
 def _with_seed(seed: int) -> Attack:
@@ -98,7 +106,10 @@ def _with_seed(seed: int) -> Attack:
 def _run(first: Exploration, jobs: int, progress: Progress | None) -> Verdict:
     """Visit nodes in slices of time until none is open or a limit is reached."""
     limits = first.subject.limits
-    nodes, reported = _FIRST_NODES, time.monotonic()
+    verdict = _first_visit(first)
+    if verdict is not None:
+        return verdict
+    nodes, reported = 2 * _FIRST_NODES, time.monotonic()
     while first.open:
         if jobs > 1 and first.visited >= _ALONE:
             return explore_together(first, jobs, nodes, progress)
@@ -118,6 +129,30 @@ def _run(first: Exploration, jobs: int, progress: Progress | None) -> Verdict:
             progress(first.standing.words)
             reported = time.monotonic()
     return concluded([first])
+
+
+def _first_visit(first: Exploration) -> Verdict | None:
+    """The first node in a thread of its own, because that may load or compile the kernels.
+
+    The compiler calls back into Python, where Ctrl-C would be printed and forgotten; signals
+    reach the main thread only.
+    """
+    found: list[Verdict | BaseException | None] = []
+    done = threading.Event()
+
+    def visit() -> None:
+        try:
+            found.append(first.visit(_FIRST_NODES))
+        except BaseException as error:  # raised again in the thread that asked
+            found.append(error)
+        done.set()
+
+    threading.Thread(target=visit, daemon=True).start()
+    while not done.wait(_LOOK_SECONDS):
+        pass
+    if isinstance(found[0], BaseException):
+        raise found[0]
+    return found[0]
 
 
 def _kernel(progress: Progress | None, limits: Limits) -> Callable[..., int] | None:

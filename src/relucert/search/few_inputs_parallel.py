@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from relucert.search.exploration import Exploration, concluded, hand_over
-from relucert.verdict import Reason, Standing, Unknown, Verdict
+from relucert.verdict import Interrupted, Reason, Standing, Unknown, Verdict
 
 __all__ = ["explore_together", "next_slice"]
 
@@ -65,6 +65,8 @@ class _Crew:
             thread.start()
         try:
             self._watch(progress)
+        except KeyboardInterrupt:
+            raise Interrupted(self.standing) from None
         finally:
             self._end(None)
             _gone(threads)
