@@ -84,16 +84,20 @@ class _Rows:
         margin = np.full(len(self.owners), np.inf)
         slope = np.zeros_like(outputs)
         unsafe = np.zeros(len(self.owners), dtype=bool)
-        groups = {id(margins): margins for margins in self.near.margins}
-        kinds = np.array([id(margins) for margins in self.near.margins])[self.owners]
-        for kind, margins in groups.items():
-            mine = np.flatnonzero(kinds == kind)
+        for mine, margins in self._kinds(self.owners):
             each = margins.each(outputs[mine])
             margin[mine] = each[np.arange(len(mine)), self.parts[mine]]
             unsafe[mine] = each.min(axis=1) <= 0
             slope[mine] = margins.gradient(outputs[mine], self.parts[mine])
         self._keep(unsafe)
         return margin, backward(self.network.layers, active, slope)
+
+    def _kinds(self, owners: np.ndarray) -> list[tuple[np.ndarray, Margins]]:
+        """The rows of points with the same unsafe outputs, kind by kind."""
+        kinds = np.array([id(margins) for margins in self.near.margins], dtype=np.int64)[owners]
+        groups = {id(margins): margins for margins in self.near.margins}
+        found = [(np.flatnonzero(kinds == kind), margins) for kind, margins in groups.items()]
+        return [(mine, margins) for mine, margins in found if len(mine)]
 
     def _keep(self, unsafe: np.ndarray) -> None:
         distance = np.abs(self.x - self.centres).max(axis=1, initial=0.0)
@@ -146,10 +150,9 @@ class _Rows:
         for _ in range(_HALVINGS if len(known) else 0):
             middle = 0.5 * (low + high)
             outputs = self.network.evaluate(centre + middle[:, None] * (far - centre))
-            unsafe = np.array([
-                self.near.margins[int(p)].smallest(output[None])[0] <= 0
-                for p, output in zip(known, outputs, strict=True)
-            ])  # fmt: skip
+            unsafe = np.zeros(len(known), dtype=bool)
+            for mine, margins in self._kinds(known):
+                unsafe[mine] = margins.smallest(outputs[mine]) <= 0
             low, high = np.where(unsafe, low, middle), np.where(unsafe, middle, high)
         result: list[np.ndarray | None] = [None] * len(self.best)
         for place, point in zip(known, centre + high[:, None] * (far - centre), strict=True):
