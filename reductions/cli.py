@@ -14,6 +14,7 @@ from typing import NoReturn
 
 import click
 
+from reductions.commands.analyse import analyse
 from reductions.commands.bundles import encode, extract, inspect, reduce
 from reductions.commands.common import printable
 from reductions.commands.formulas import check_proof_command, generate, solve_command
@@ -43,6 +44,7 @@ for _command in (
     path,
     graph,
     check,
+    analyse,
 ):
     program.add_command(_command)
 

@@ -34,6 +34,7 @@ HEAVY = {
         "relucert/report/plots.py",
         "relucert/report/plane.py",
         "relucert/report/plane_lines.py",
+        "reductions/analysis/drawing.py",
         "reductions/graph.py",
     },
 }

@@ -123,7 +123,8 @@ def _maximise(
         hessian[at_cap, 2, :] = hessian[at_cap, :, 2] = 0.0
         hessian[at_cap, 2, 2] = -1.0
         hessian -= 1e-9 * np.eye(3)
-        step: Floats = np.linalg.solve(-hessian, gradient[:, :, None])[:, :, 0]
+        solved = np.linalg.solve(-hessian, gradient[:, :, None])
+        step = np.asarray(solved[:, :, 0], dtype=np.float64)
         converged = (step * gradient).sum(axis=1) < _TOLERANCE
         if converged.all():
             break

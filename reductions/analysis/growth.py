@@ -62,13 +62,15 @@ _DRAWS_PER_RESAMPLE = 5
 class Costs:
     """What one door spent on formulas: one entry a formula, in any order.
 
-    ``bound`` is positive: the cost where ``side`` is 0, a lower bound where it is 1 (a limit cut
-    the run off), an upper bound where it is -1 (below what can be told from the start-up).
+    ``measured`` is as recorded. ``bound`` is positive: the cost where ``side`` is 0, a lower bound
+    where it is 1 (a limit cut the run off), an upper bound where it is -1 (below what can be told
+    from the start-up).
     ``overheads`` are the constant shares (of a process that starts, say) to be considered; all
     are below every observed cost.
     """
 
     size: Floats
+    measured: Floats
     bound: Floats
     side: NDArray[np.int_]
     overheads: tuple[float, ...] = (0.0,)
@@ -78,7 +80,9 @@ class Costs:
         return sorted(set(self.size.tolist()))
 
     def at(self, keep: NDArray[np.bool_]) -> Costs:
-        return Costs(self.size[keep], self.bound[keep], self.side[keep], self.overheads)
+        return Costs(
+            self.size[keep], self.measured[keep], self.bound[keep], self.side[keep], self.overheads
+        )  # fmt: skip
 
     def median(self, size: float) -> tuple[float, float]:
         """Bounds of the lower median at this size: equal where it was observed."""
@@ -101,7 +105,8 @@ def with_overhead(size: Floats, seconds: Floats, cut_off: NDArray[np.bool_]) -> 
     low = ~cut_off & (seconds < floor)
     side = np.where(cut_off, 1, np.where(low, -1, 0))
     shares = tuple(share * smallest for share in _OVERHEAD_SHARES)
-    return Costs(size, np.where(low, floor, np.maximum(seconds, CLOCK)), side, shares)
+    bound = np.where(low, floor, np.maximum(seconds, CLOCK))
+    return Costs(size, seconds, bound, side, shares)
 
 
 class Law(Enum):
@@ -230,7 +235,10 @@ def fit_growth(costs: Costs, seed: int, resamples: int = RESAMPLES) -> Growth | 
         return NoFit(problem)
     split = _split(costs)
     if split is None:
-        return NoFit("fewer than four sizes have an observed median, so nothing can be challenged")
+        return NoFit(
+            "it takes two sizes whose median is neither hidden by the limit nor mostly start-up, "
+            "and a larger size to challenge them"
+        )
     fitted, challenged = split
     random = np.random.default_rng(seed)
     whole = _resampled(costs, resamples, random)
@@ -286,17 +294,19 @@ def _usable(costs: Costs) -> tuple[Costs, str]:
 
 
 def _split(costs: Costs) -> tuple[list[float], list[float]] | None:
-    """Lower two thirds of the sizes whose median was observed, and everything above them.
+    """Lower two thirds of the sizes whose median no limit hides, and everything above them.
 
-    Sizes below the floor stay in the fitted part; sizes beyond the limit are all challenges.
+    Two of the fitted sizes have medians above the floor: fewer do not make a slope.
     """
     medians = {size: costs.median(size) for size in costs.sizes}
-    observed = [size for size, (low, high) in medians.items() if low > 0 and math.isfinite(high)]
-    if len(observed) < 4:
+    observed = [size for size, (_, high) in medians.items() if math.isfinite(high)]
+    above = [size for size in observed if medians[size][0] > 0]
+    if len(above) < 2:
         return None
-    last = observed[math.ceil(len(observed) * 2 / 3) - 1]
+    last = max(observed[math.ceil(len(observed) * 2 / 3) - 1], above[1])
     fitted = [size for size in costs.sizes if size <= last]
-    return fitted, [size for size in costs.sizes if size > last]
+    challenged = [size for size in costs.sizes if size > last]
+    return (fitted, challenged) if challenged else None
 
 
 def _resampled(costs: Costs, resamples: int, random: np.random.Generator) -> Floats:
