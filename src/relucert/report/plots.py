@@ -54,7 +54,7 @@ def plot_cactus(
     axis.xaxis.set_major_formatter("{x:g}")
     axis.set_ylim(0, instances * 1.1)
     axis.yaxis.get_major_locator().set_params(integer=True)
-    axis.set_xlabel("seconds for one instance, process start included")
+    axis.set_xlabel("seconds for one instance")
     axis.set_ylabel("instances solved")
     axis.set_title(title, loc="left")
     axis.grid(color="#dddddd", linewidth=0.6)
