@@ -15,26 +15,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from enum import Enum
 
 import numpy as np
 from numpy.typing import NDArray
 
-from reductions.analysis.censored import Fits, fit_lines
+from reductions.analysis.costs import Costs
+from reductions.analysis.laws import LAWS, Law, Lines, fit_law, resampled, without_overhead
 
-__all__ = [
-    "LAWS",
-    "LEVEL",
-    "Band",
-    "Challenge",
-    "Costs",
-    "Growth",
-    "Law",
-    "LawResult",
-    "NoFit",
-    "fit_growth",
-    "with_overhead",
-]
+__all__ = ["LEVEL", "Band", "Challenge", "Growth", "LawResult", "NoFit", "fit_growth"]
 
 Floats = NDArray[np.float64]
 
@@ -47,99 +35,8 @@ LIKELIHOOD_RATIO = 100.0
 SMALLEST_GROUP = 5
 """Formulas per size below which medians and resamples mean little."""
 
-FLOOR = 2.0
-"""Times below so many times the door's smallest are mostly start-up, and are left-censored."""
-
-CLOCK = 1e-3
-"""Seconds that process clocks tell apart."""
-
 RESAMPLES = 400
-_OVERHEAD_SHARES = (0.0, 0.4, 0.7, 0.9, 1.0, 1.1)
 _DRAWS_PER_RESAMPLE = 5
-
-
-@dataclass(frozen=True)
-class Costs:
-    """What one door spent on formulas: one entry a formula, in any order.
-
-    ``measured`` is as recorded. ``bound`` is positive: the cost where ``side`` is 0, a lower bound
-    where it is 1 (a limit cut the run off), an upper bound where it is -1 (below what can be told
-    from the start-up).
-    ``overheads`` are the constant shares (of a process that starts, say) to be considered; all
-    are below every observed cost.
-    """
-
-    size: Floats
-    measured: Floats
-    bound: Floats
-    side: NDArray[np.int_]
-    overheads: tuple[float, ...] = (0.0,)
-
-    @property
-    def sizes(self) -> list[float]:
-        return sorted(set(self.size.tolist()))
-
-    def at(self, keep: NDArray[np.bool_]) -> Costs:
-        return Costs(
-            self.size[keep], self.measured[keep], self.bound[keep], self.side[keep], self.overheads
-        )  # fmt: skip
-
-    def median(self, size: float) -> tuple[float, float]:
-        """Bounds of the lower median at this size: equal where it was observed."""
-        here = self.at(self.size == size)
-        low = np.where(here.side < 0, 0.0, here.bound)
-        high = np.where(here.side > 0, np.inf, here.bound)
-        middle = (len(here.size) - 1) // 2
-        return float(np.sort(low)[middle]), float(np.sort(high)[middle])
-
-
-def with_overhead(size: Floats, seconds: Floats, cut_off: NDArray[np.bool_]) -> Costs:
-    """Costs that may contain a constant overhead, which is no part of the growth.
-
-    Times below twice the smallest are not taken at their word: the growth is at most that. For
-    those above, overheads from none to slightly over the smallest time are all considered.
-    """
-    finished = seconds[~cut_off]
-    smallest = max(float(finished.min()), CLOCK) if len(finished) else CLOCK
-    floor = FLOOR * smallest
-    low = ~cut_off & (seconds < floor)
-    side = np.where(cut_off, 1, np.where(low, -1, 0))
-    shares = tuple(share * smallest for share in _OVERHEAD_SHARES)
-    bound = np.where(low, floor, np.maximum(seconds, CLOCK))
-    return Costs(size, seconds, bound, side, shares)
-
-
-class Law(Enum):
-    """A way in which cost may grow with the size n."""
-
-    EXPONENTIAL = "exponential"
-    ROOT_EXPONENTIAL = "root-exponential"
-    POLYNOMIAL = "polynomial"
-
-    @property
-    def formula(self) -> str:
-        return _FORMULAS[self]
-
-    @property
-    def parameter(self) -> str:
-        return "b" if self is Law.POLYNOMIAL else "a"
-
-    def covariate(self, size: Floats) -> Floats:
-        """What the logarithm of the cost is linear in."""
-        if self is Law.EXPONENTIAL:
-            return size * math.log(2)
-        if self is Law.ROOT_EXPONENTIAL:
-            return np.sqrt(size) * math.log(2)
-        return np.log(size)
-
-
-_FORMULAS = {
-    Law.EXPONENTIAL: "c·2^(a·n)",
-    Law.ROOT_EXPONENTIAL: "c·2^(a·√n)",
-    Law.POLYNOMIAL: "c·n^b",
-}
-
-LAWS = tuple(Law)
 
 
 @dataclass(frozen=True)
@@ -241,14 +138,14 @@ def fit_growth(costs: Costs, seed: int, resamples: int = RESAMPLES) -> Growth | 
         )
     fitted, challenged = split
     random = np.random.default_rng(seed)
-    whole = _resampled(costs, resamples, random)
+    whole = resampled(costs, resamples, random)
     lower = costs.at(np.isin(costs.size, fitted))
-    part = _resampled(lower, resamples, random)
+    part = resampled(lower, resamples, random)
     grid = np.linspace(min(costs.sizes), max(costs.sizes), 41)
     results, lost = [], 0
     for law in LAWS:
-        all_fits = _fit(law, costs, whole)
-        part_fits = _fit(law, lower, part)
+        all_fits = fit_law(law, costs, whole)
+        part_fits = fit_law(law, lower, part)
         good, good_part = all_fits.fits.converged, part_fits.fits.converged
         if not (good[0] and good_part[0]) or min(good.mean(), good_part.mean()) < 0.9:
             return NoFit("too much is hidden by the limits for the fit to settle")
@@ -309,65 +206,11 @@ def _split(costs: Costs) -> tuple[list[float], list[float]] | None:
     return (fitted, challenged) if challenged else None
 
 
-def _resampled(costs: Costs, resamples: int, random: np.random.Generator) -> Floats:
-    """Weights: first every formula once, then resamples of the formulas within each size."""
-    weights = np.ones((resamples + 1, len(costs.size)))
-    for size in costs.sizes:
-        here = np.flatnonzero(costs.size == size)
-        count = len(here)
-        weights[1:, here] = random.multinomial(count, np.full(count, 1 / count), size=resamples)
-    return weights
-
-
-@dataclass(frozen=True)
-class _Lines:
-    """The growth part of each resample, and the overhead that is likeliest with it."""
-
-    fits: Fits
-    overhead: Floats
-
-    def only(self, keep: NDArray[np.bool_]) -> _Lines:
-        return _Lines(Fits(*(values[keep] for values in vars(self.fits).values())),
-                      self.overhead[keep])  # fmt: skip
-
-    def centre(self, law: Law, size: Floats) -> Floats:
-        """Median log growth, (resamples, sizes)."""
-        return self.fits.intercept[:, None] + self.fits.slope[:, None] * law.covariate(size)
-
-
-def _fit(law: Law, costs: Costs, weights: Floats) -> _Lines:
-    """For every resample the likeliest line over the overheads considered."""
-    best = None
-    for overhead in costs.overheads:
-        growth, correction = _without(costs, overhead)
-        fits = fit_lines(law.covariate(costs.size), np.log(growth), costs.side, weights)
-        value = fits.log_likelihood + weights @ correction
-        fits = replace(fits, log_likelihood=np.where(fits.converged, value, -np.inf))
-        lines = _Lines(fits, np.full(len(weights), overhead))
-        best = lines if best is None else _likelier(best, lines)
-    if best is None:
-        raise ValueError("no overhead to consider")
-    return best
-
-
-def _without(costs: Costs, overhead: float) -> tuple[Floats, Floats]:
-    """The growth left when the overhead is taken off, and what that does to each log density."""
-    growth = np.maximum(costs.bound - overhead, 1e-3 * costs.bound)
-    return growth, np.where(costs.side == 0, np.log(costs.bound / growth), 0.0)
-
-
-def _likelier(one: _Lines, other: _Lines) -> _Lines:
-    better = other.fits.log_likelihood > one.fits.log_likelihood
-    fields = zip(vars(one.fits).values(), vars(other.fits).values(), strict=True)
-    fits = Fits(*(np.where(better, new, old) for old, new in fields))
-    return _Lines(fits, np.where(better, other.overhead, one.overhead))
-
-
 def _result(
     law: Law,
     costs: Costs,
-    lines: _Lines,
-    part: _Lines,
+    lines: Lines,
+    part: Lines,
     challenged: Sequence[float],
     grid: Floats,
     random: np.random.Generator,
@@ -393,7 +236,7 @@ def _result(
 
 
 def _challenge(
-    law: Law, costs: Costs, part: _Lines, size: float, looks: int, random: np.random.Generator
+    law: Law, costs: Costs, part: Lines, size: float, looks: int, random: np.random.Generator
 ) -> Challenge:
     """The band for the median of as many formulas as were measured at this size.
 
@@ -413,11 +256,11 @@ def _challenge(
     )
 
 
-def _log_likelihood(law: Law, costs: Costs, part: _Lines) -> float:
+def _log_likelihood(law: Law, costs: Costs, part: Lines) -> float:
     """Of these costs under the first fit, by the logarithm of the cost."""
     from scipy.stats import norm
 
-    growth, correction = _without(costs, float(part.overhead[0]))
+    growth, correction = without_overhead(costs, float(part.overhead[0]))
     sigma = part.fits.sigma[0]
     distance = (np.log(growth) - part.centre(law, costs.size)[0]) / sigma
     terms = np.select(

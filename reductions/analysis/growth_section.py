@@ -6,12 +6,10 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import numpy as np
-
 from reductions.analysis.charts import Chart, Kind, Series
+from reductions.analysis.costs import Costs, quantile
 from reductions.analysis.growth import (
     LEVEL,
-    Costs,
     Growth,
     LawResult,
     NoFit,
@@ -177,18 +175,6 @@ def median_series(costs: Costs, name: str, colour: int, *, line: bool = True) ->
 
 def _series(name: str, kind: Kind, pairs: list[tuple[float, float]], colour: int) -> Series:
     return Series(name, kind, tuple(x for x, _ in pairs), tuple(y for _, y in pairs), colour=colour)
-
-
-def quantile(costs: Costs, size: float, share: float) -> tuple[float, float]:
-    """Bounds of a quantile as measured; the upper is infinite where a limit hides it.
-
-    What the fit takes as "at most" counts here as measured: it is a time all the same.
-    """
-    here = costs.at(costs.size == size)
-    position = max(math.ceil(share * len(here.size)) - 1, 0)
-    low = np.sort(here.measured)[position]
-    high = np.sort(np.where(here.side > 0, np.inf, here.measured))[position]
-    return float(low), float(high)
 
 
 def _figure(fit: GrowthOf) -> Figure:

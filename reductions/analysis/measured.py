@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from reductions.analysis.growth import Costs, with_overhead
+from reductions.analysis.costs import Costs, with_overhead
 from reductions.analysis.run_folder import Row
 
 __all__ = [

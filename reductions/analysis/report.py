@@ -13,7 +13,8 @@ from reductions.analysis.comparison_sections import (
     cactus_section,
     ratio_section,
 )
-from reductions.analysis.growth import FLOOR, LEVEL, LIKELIHOOD_RATIO, RESAMPLES
+from reductions.analysis.costs import FLOOR
+from reductions.analysis.growth import LEVEL, LIKELIHOOD_RATIO, RESAMPLES
 from reductions.analysis.growth_section import growth_section
 from reductions.analysis.measured import Measured
 from reductions.analysis.page import page

@@ -10,8 +10,8 @@ from functools import partial
 
 import numpy as np
 
+from reductions.analysis.costs import quantile
 from reductions.analysis.growth import LEVEL, Band
-from reductions.analysis.growth_section import quantile
 from reductions.analysis.measured import Measured, Slice, seconds_of, time_costs
 from reductions.analysis.run_folder import Row
 from reductions.analysis.section import Section, Table

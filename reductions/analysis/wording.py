@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from reductions.analysis.growth import Band, Growth, Law, LawResult
+from reductions.analysis.growth import Band, Growth, LawResult
+from reductions.analysis.laws import Law
 
 _RAISED = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
 
