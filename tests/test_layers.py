@@ -18,7 +18,7 @@ RANKS = [
     {"milp", "search"},
     {"portfolio", "prover", "report"},
     {"verify"},
-    {"batch", "bench", "memorization", "radius"},
+    {"batch", "bench", "float32", "memorization", "radius"},
     {"commands"},
     {"cli"},
     {"__main__"},

@@ -17,6 +17,7 @@ from relucert.network import Network
 from relucert.query import Query
 
 __all__ = [
+    "Float32Run",
     "Interrupted",
     "Method",
     "Proved",
@@ -61,11 +62,35 @@ class Reason(Enum):
 
 
 @dataclass(frozen=True)
+class Float32Run:
+    """An execution in float32 whose ``output`` is unsafe; ``order`` is that of its sums.
+
+    real: whether the exact output is unsafe too.
+    """
+
+    output: tuple[Fraction, ...]
+    order: str
+    real: bool
+
+
+@dataclass(frozen=True)
 class Witness:
-    """A rational input and its exact output; made only by `confirm`."""
+    """A rational input and its exact output.
+
+    Made only by `confirm`, or with a ``run`` by `relucert.float32`: then the input is one of
+    float32 numbers, and unsafe as executed; unsafe over the reals only where the run says so.
+    """
 
     input: tuple[Fraction, ...]
     output: tuple[Fraction, ...]
+    run: Float32Run | None = None
+
+    @property
+    def valid_in(self) -> tuple[str, ...]:
+        """In which arithmetic the input is known to be a counterexample: "real", "float32"."""
+        if self.run is None:
+            return ("real",)
+        return ("real", "float32") if self.run.real else ("float32",)
 
 
 @dataclass(frozen=True)
@@ -88,14 +113,18 @@ class Proved:
 
 @dataclass(frozen=True)
 class Violated:
-    """``witness`` lies in the box and its exact output is unsafe."""
+    """``witness`` lies in the box and its output is unsafe: the exact one, or a float32 run's."""
 
     witness: Witness
 
     @property
     def words(self) -> str:
         """The verdict as people read it."""
-        return "Violated (counterexample checked exactly)"
+        if self.witness.run is None:
+            return "Violated (counterexample checked exactly)"
+        if self.witness.run.real:
+            return "Violated (counterexample checked exactly, and run in float32)"
+        return "Violated (counterexample run in float32, not one over the reals)"
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from relucert.read.exact_floats import sums_are_exact
 from relucert.read.onnx_node import Node, Operator, Value, combine, settled
 from relucert.read.rows import RowGraph, check_size
 
-__all__ = ["OPERATORS", "maximum"]
+__all__ = ["OPERATORS", "clip_bound", "maximum"]
 
 _UNBOUNDED = float(np.finfo(np.float32).max)
 
@@ -100,7 +100,7 @@ def _min(node: Node) -> Value:
     return settled(node.graph, combine(node.graph, [(negated, -1.0)]))
 
 
-def _bound(node: Node, index: int, name: str, sign: float) -> float | None:
+def clip_bound(node: Node, index: int, name: str, sign: float) -> float | None:
     """A bound of Clip; None where it is absent, infinite or the largest float32.
 
     A float64 bound beyond the largest float32 is a bound like any other.
@@ -121,7 +121,7 @@ def _bound(node: Node, index: int, name: str, sign: float) -> float | None:
 def _clip(node: Node) -> Value:
     """``low + relu(x - low) - relu(x - high)``; the upper bound wins where they cross."""
     graph, refs = node.graph, node.refs(0)
-    low, high = _bound(node, 1, "min", -1.0), _bound(node, 2, "max", 1.0)
+    low, high = clip_bound(node, 1, "min", -1.0), clip_bound(node, 2, "max", 1.0)
     if low is not None and high is not None and low >= high:
         return np.full(refs.shape, high)
     terms: list[tuple[np.ndarray, float]] = []

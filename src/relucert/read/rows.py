@@ -207,15 +207,20 @@ class RowGraph:
                 bias[:] = 0.0
                 bias[sums[0]] = sums[2]
                 return row[~fixed], ref[~fixed], value[~fixed]
-        distinct, inverse = np.unique(ref[fixed], return_inverse=True)
+        ref = ref.copy()
+        ref[fixed] = self.rows_of_constants(ref[fixed])
+        return row, ref, value
+
+    def rows_of_constants(self, refs: np.ndarray) -> np.ndarray:
+        """References to rows that hold the constants behind negative references."""
+        distinct, inverse = np.unique(refs, return_inverse=True)
         size = len(distinct)
         made = self._add(
             sp.csr_array((size, 0), dtype=np.float64), np.zeros(0, dtype=np.int64),
             self.values(distinct), np.ones(size), np.zeros(size, bool), kept=True,
         )  # fmt: skip
-        ref = ref.copy()
-        ref[fixed] = made[inverse]
-        return row, ref, value
+        rows: np.ndarray = made[inverse]
+        return rows
 
     def _matrix(
         self, count: int, row: np.ndarray, ref: np.ndarray, value: np.ndarray

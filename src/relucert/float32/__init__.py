@@ -1,0 +1,1 @@
+"""The network as executed in float32: error bounds, executions, verdicts."""
