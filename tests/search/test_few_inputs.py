@@ -20,7 +20,8 @@ from relucert.verdict import Method, Proved, Reason, Unknown, Violated
 from relucert.verify import certify
 
 pytest.importorskip("numba")
-from relucert.search.star import compiling
+from relucert.search import few_inputs
+from relucert.search.star import kernel
 
 RELAXED = settings(
     max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow]
@@ -264,6 +265,7 @@ def test_the_same_seed_gives_the_same_witness():
 
 
 def test_without_numba_another_engine_goes_on(monkeypatch):
+    monkeypatch.setattr(kernel, "_from_disk", lambda: None)
     monkeypatch.setitem(sys.modules, "relucert.search.star.loop", None)
     network, query = _hard()
     found = _searched(network, query)
@@ -291,7 +293,7 @@ def test_larger_networks_agree_with_the_mixed_integer_engine(seed, inputs, share
 
 
 def test_a_short_limit_is_not_spent_on_compiling(monkeypatch):
-    monkeypatch.setattr(compiling, "has_cache", lambda function: False)
+    monkeypatch.setattr(few_inputs, "ready_kernel", lambda: None)
     network, query = _hard()
     found = _searched(network, query, seconds=1.0)
     assert isinstance(found, Unknown)

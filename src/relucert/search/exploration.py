@@ -84,11 +84,13 @@ class Exploration:
     samples: int = _SAMPLES
 
     @classmethod
-    def of(cls, subject: Subject, pool: Pool, seed: int) -> Exploration:
-        """The exploration of a pool."""
-        tuning = Tuning()
+    def of(
+        cls, subject: Subject, pool: Pool, seed: int, tuning: Tuning, attack: bool = True
+    ) -> Exploration:
+        """The exploration of a pool; without ``attack`` it draws no batches of random points."""
         tableau = allocate_tableau(subject.flat, tuning.linear)
-        return cls(subject, pool, seed, allocate(subject.flat), tableau, tuning)
+        work, first = allocate(subject.flat), _SAMPLED_AFTER if attack else _NEVER
+        return cls(subject, pool, seed, work, tableau, tuning, sampled_at=first)
 
     def beside(self, seed: int) -> Exploration:
         """Another exploration of the same, with an empty pool; it draws no samples of its own."""

@@ -12,7 +12,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -24,12 +24,14 @@ from relucert.query import Case, Query
 from relucert.search.attack import Attack, attack_case
 from relucert.search.exploration import Exploration, Subject, concluded
 from relucert.search.few_inputs_parallel import explore_together, next_slice
+from relucert.search.star.kernel import compiled_kernel, ready_kernel
 from relucert.search.star.pool import Pool, new_pool
 from relucert.search.star.problem import RefusedError, flatten
+from relucert.search.star.tuning import Tuning
 from relucert.search.star.work import ACTIVE, INACTIVE
 from relucert.verdict import Interrupted, Method, Proved, Reason, Unknown, Verdict
 
-__all__ = ["MAX_FREE_INPUTS", "free_inputs", "search_few_inputs"]
+__all__ = ["MAX_FREE_INPUTS", "Ingredients", "free_inputs", "search_few_inputs"]
 
 MAX_FREE_INPUTS = 16
 """Above this many varying inputs halving them is hopeless."""
@@ -42,6 +44,23 @@ _FIRST_NODES = 1
 _LOOK_SECONDS = 0.2
 _ALONE = 200  # nodes that one thread visits before others join: most searches end earlier
 _TOO_SHORT_TO_COMPILE = 5.0
+_TUNING = Tuning()
+
+
+@dataclass(frozen=True, eq=False)
+class Ingredients:
+    """What the search is made of, for experiments that leave something out.
+
+    attack: whether points are tried beside those that bounds suggest. kernel: the compiled loop,
+    None for the usual one.
+    """
+
+    tuning: Tuning = _TUNING
+    attack: bool = True
+    kernel: Callable[..., int] | None = None
+
+
+_ALL = Ingredients()
 
 
 def free_inputs(case: Case) -> int:
@@ -58,6 +77,7 @@ def search_few_inputs(
     progress: Progress | None = None,
     chain: list[Relaxation] | None = None,
     jobs: int = 1,
+    ingredients: Ingredients = _ALL,
 ) -> Verdict:
     """Decide one case by splitting its box and, late, its ReLUs.
 
@@ -75,21 +95,22 @@ def search_few_inputs(
     free = [i for i, (a, b) in enumerate(zip(case.box.lower, case.box.upper, strict=True)) if a < b]
     if len(free) > MAX_FREE_INPUTS:
         return Unknown(Reason.ENGINE, f"{len(free)} inputs vary, too many to halve")
-    found = attack_case(network, query, case, _with_seed(seed), limits).violated
-    if found is not None:
-        return found
+    if ingredients.attack:
+        found = attack_case(network, query, case, _with_seed(seed), limits).violated
+        if found is not None:
+            return found
     if chain is None:
         chain = bound_network(network, Intervals(*case.box.enclosing_floats))
     try:
         flat = flatten(network, case, chain, free)
     except RefusedError as refusal:
         return Unknown(Reason.ENGINE, str(refusal))
-    kernel = _kernel(progress, limits)
+    kernel = ingredients.kernel or _kernel(progress, limits)
     if kernel is None:
         return Unknown(Reason.ENGINE, "numba is missing, or its kernels not yet compiled")
     subject = Subject(network, query, case, limits, flat, kernel, jobs)
     pool = _root_pool(subject, chain, seed)
-    first = Exploration.of(subject, pool, seed)
+    first = Exploration.of(subject, pool, seed, ingredients.tuning, ingredients.attack)
     try:
         return _run(first, jobs, progress)
     except Interrupted:
@@ -160,18 +181,16 @@ def _kernel(progress: Progress | None, limits: Limits) -> Callable[..., int] | N
 
     Compiling happens once after an installation; a limit of some seconds is exceeded that once.
     """
-    try:
-        from relucert.search.star.compiling import has_cache
-        from relucert.search.star.loop import explore
-    except ImportError:
-        return None
-    if has_cache(explore):
-        return explore
+    kernel = ready_kernel()
+    if kernel is not None:
+        return kernel
     if limits.remaining < _TOO_SHORT_TO_COMPILE:
+        if progress is not None:
+            progress("the search kernels are not compiled yet, and the limit is too short for that")
         return None
     if progress is not None:
         progress("compiling the search kernels (once, about 20 s)")
-    return explore
+    return compiled_kernel()
 
 
 def _root_pool(subject: Subject, chain: list[Relaxation], seed: int) -> Pool:

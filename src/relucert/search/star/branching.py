@@ -19,8 +19,6 @@ from relucert.search.star.work import Work
 
 __all__ = ["input_to_halve", "relu_to_split"]
 
-_KAPPA = 1.0
-
 
 @compiled
 def relaxation_loss(work: Work, q: int) -> float:
@@ -33,15 +31,15 @@ def relaxation_loss(work: Work, q: int) -> float:
 
 @compiled
 def input_to_halve(
-    flat: Flat, work: Work, low: np.ndarray, high: np.ndarray, symbols: int
+    flat: Flat, work: Work, low: np.ndarray, high: np.ndarray, symbols: int, kappa: float
 ) -> int:  # fmt: skip
     """The free input whose halving promises most, or -1 when no input can be halved."""
     free = len(flat.free)
-    score = np.zeros(free)
+    score = work.score  # no memory of its own: machine code from disk has no allocator
     for j in range(free):
         score[j] = abs(work.branch_vec[j])
     for q in range(symbols):
-        share = _KAPPA * relaxation_loss(work, q) / (work.high[q] - work.low[q])
+        share = kappa * relaxation_loss(work, q) / (work.high[q] - work.low[q])
         for j in range(free):
             score[j] += share * abs(work.inputs[q, j])
     chosen, best = -1, -1.0

@@ -172,7 +172,8 @@ def branch(
         pool.counters[STUCK_SLOT] = slot
         return STUCK
     bound = max(bound, pool.bound[slot])
-    chosen = input_to_halve(flat, work, pool.low[slot], pool.high[slot], symbols)
+    low, high = pool.low[slot], pool.high[slot]
+    chosen = input_to_halve(flat, work, low, high, symbols, tuning.gaps)
     if symbols <= tuning.relus or splits > 0 or chosen < 0:
         split_relu(flat, work, pool, slot, bound, symbols)
     else:

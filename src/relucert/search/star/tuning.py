@@ -17,7 +17,8 @@ class Tuning(NamedTuple):
     ascent: steps of dual ascent. linear: a linear programme up to this many unstable neurons.
     relus: split ReLUs instead of inputs up to this many. dive: of so many nodes one is that with
     the lowest bound, the others the newest. sampling: after each so many nodes random points are
-    tried. descents: steps from a candidate point.
+    tried. descents: steps from a candidate point. gaps: in choosing the input to halve, the
+    weight of what unstable neurons lose, beside the bound's own slope (kappa in `branching`).
     """
 
     ascent: int = 6
@@ -26,3 +27,4 @@ class Tuning(NamedTuple):
     dive: int = 8
     sampling: int = 8
     descents: int = 2
+    gaps: float = 1.0

@@ -41,6 +41,7 @@ class Work(NamedTuple):
     best_vec, best_coefficients, best_point: those of the best bound found.
     weight, beta: multipliers of atoms and splits; mu_low, mu_high: of the relaxation's two sides.
     distance: of a symbol from its ReLU at the linear programme's minimiser, zero without one.
+    score: what halving each free input promises.
     """
 
     rows: np.ndarray
@@ -78,6 +79,7 @@ class Work(NamedTuple):
     adjoint: np.ndarray
     branch_vec: np.ndarray
     branch_coefficients: np.ndarray
+    score: np.ndarray
 
 
 def allocate(flat: Flat) -> Work:
@@ -125,6 +127,7 @@ def allocate(flat: Flat) -> Work:
         adjoint=floats(count),
         branch_vec=floats(columns),
         branch_coefficients=floats(symbols),
+        score=floats(free),
     )
 
 

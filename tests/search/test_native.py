@@ -1,0 +1,104 @@
+"""Machine code from disk: only whole files, only the arguments it was compiled for."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+pytest.importorskip("numba")
+from relucert.search.star import kernel, native
+from relucert.search.star.native import NativeKernel, external_symbols
+from relucert.search.star.pool import NODES, enlarged
+from relucert.search.star.tuning import DONE
+
+pytestmark = pytest.mark.skipif(
+    not sys.platform.startswith("linux"), reason="object files are kept on Linux only"
+)
+
+
+@pytest.fixture
+def stored(tmp_path, monkeypatch):
+    """The stored file, alone in a folder of its own."""
+    (found,) = [path for folder in native._folders() if (path := folder / native._file_name())
+                .exists()][:1]  # fmt: skip
+    copy = tmp_path / found.name
+    copy.write_bytes(found.read_bytes())
+    monkeypatch.setattr(native, "_folders", lambda: [tmp_path])
+    return copy
+
+
+def test_the_stored_loop_decides_a_network_of_one_neuron(stored):
+    loop = native.cached_kernel()
+    assert isinstance(loop, NativeKernel)
+    flat, work, tableau, pool, tuning = kernel._example()
+    pool = enlarged(pool, 4)
+    assert loop(flat, work, tableau, pool, tuning, 100) == DONE
+    assert pool.counters[NODES] == 1
+    assert pool.closed[0] == 1.0
+
+
+@pytest.mark.parametrize("damage", [
+    lambda data: data[:-1],
+    lambda data: data[:-5000] + bytes([data[-5000] ^ 1]) + data[-4999:],
+    lambda data: b"{}\n" + data,
+    lambda data: b"",
+])  # fmt: skip
+def test_a_damaged_file_is_not_loaded(stored, damage):
+    stored.write_bytes(damage(stored.read_bytes()))
+    assert native.cached_kernel() is None
+
+
+def test_other_arguments_than_compiled_for_are_refused(stored):
+    loop = native.cached_kernel()
+    flat, work, tableau, pool, tuning = kernel._example()
+    for wrong in (
+        flat._replace(bias=flat.bias.astype(np.float32)),
+        flat._replace(bias=np.zeros(2 * len(flat.bias))[::2]),
+        flat._replace(gamma=1),
+    ):
+        with pytest.raises(TypeError):
+            loop(wrong, work, tableau, pool, tuning, 1)
+    assert pool.counters[NODES] == 0
+
+
+def test_what_an_object_file_needs_is_read_from_its_symbols(stored):
+    code = native._read(stored).code
+    needed = external_symbols(code)
+    assert "memset" in needed
+    assert not any(name.startswith("numba") for name in needed)
+    assert external_symbols(code[:100]) is None
+    assert external_symbols(b"MZ" + code[2:]) is None
+
+
+def test_old_files_are_discarded(stored):
+    for index in range(6):
+        (stored.parent / f"search-kernel-{index}.bin").write_bytes(b"")
+    assert native.store_kernel(native._read(stored))
+    assert stored.exists()
+    assert len(list(stored.parent.glob("search-kernel-*"))) == 4
+
+
+QUESTION = """
+import sys
+from fractions import Fraction
+import numpy as np
+from relucert.network import Network
+from relucert.query import Box, Case, Polyhedron, Query
+from relucert.search.few_inputs import search_few_inputs
+from relucert.limits import Limits
+one = Fraction(1)
+network = Network.dense([np.eye(2), np.ones((1, 2))], [np.zeros(2), np.zeros(1)])
+case = Case(Box((-one, -one), (one, one)), (Polyhedron(((one,),), (-one,)),))
+print(search_few_inputs(network, Query((case,)), case, Limits()).words)
+print(sorted(sys.modules.keys() & {"numba", "onnx", "matplotlib", "pulp", "highspy", "networkx"}))
+"""
+
+
+def test_a_search_with_stored_machine_code_does_not_import_numba():
+    done = subprocess.run(
+        [sys.executable, "-c", QUESTION], capture_output=True, text=True, timeout=120, check=True
+    )
+    verdict, modules = done.stdout.splitlines()
+    assert verdict.startswith("Proved")
+    assert modules == "[]"
