@@ -1,5 +1,6 @@
 """Splitting ReLUs: bounds on parts hold at exact points, verdicts agree with enumeration."""
 
+from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 from itertools import pairwise
 
@@ -16,9 +17,12 @@ from relucert.limits import Limits
 from relucert.network import Layer, Network
 from relucert.query import Box, Case, Polyhedron, Query
 from relucert.search import relu_split
+from relucert.search.compact import compacted
+from relucert.search.questions import Effort
 from relucert.search.relu_bounds import Multipliers, ascend, bounded, start_multipliers
 from relucert.search.relu_parts import halves, root_part, tightened
 from relucert.search.relu_split import split_relus
+from relucert.search.sharpen import sharpened
 from relucert.verdict import Proved, Reason, Unknown, Violated, confirm
 from relucert.verify import certify
 
@@ -94,23 +98,79 @@ def test_a_mixture_holds_where_its_rows_do(data):
     assert value - slack <= Fraction(float(mixed.limits[0]))
 
 
-@settings(max_examples=40)
+@given(st.data())
+def test_sharpened_bounds_hold_at_exact_points(data):
+    network = data.draw(networks(max_hidden=3))
+    box = data.draw(boxes(network.input_size))
+    floats = Intervals(*box.enclosing_floats)
+    chain = bound_network(network, floats)
+    before = {i: one.pre for i, one in enumerate(chain) if one.layer.relu.any()}
+    effort = Effort(first_steps=data.draw(st.integers(0, 3)), steps=data.draw(st.integers(0, 2)))
+    after = sharpened(
+        chain, floats, before, Limits(5.0), effort, data.draw(st.sampled_from([1, 8, 40]))
+    )
+    x = corner_values(box, data.draw)
+    pre, _ = _exact_pre_activations(network, x)
+    for layer, own in after.items():
+        assert (own.lower >= before[layer].lower).all()
+        assert (own.upper <= before[layer].upper).all()
+        for value, low, high in zip(pre[layer], own.lower, own.upper, strict=True):
+            assert Fraction(float(low)) <= value <= Fraction(float(high))
+
+
+@given(st.data())
+def test_compacted_chains_give_the_same_values(data):
+    network = data.draw(networks(max_hidden=3))
+    box = data.draw(boxes(network.input_size))
+    floats = Intervals(*box.enclosing_floats)
+    chain = bound_network(network, floats)
+    small = compacted(chain, floats, {}, len(chain) - 1)
+    x = corner_values(box, data.draw)
+    reduced = Network(tuple(one.layer for one in small))
+    assert reduced.evaluate_exactly(x) == network.evaluate_exactly(x)
+
+
+def test_sharpening_settles_neurons_that_linear_bounds_leave_open():
+    rng = np.random.default_rng(0)
+    sizes = [12, 10, 14, 14, 2]
+    weights = [rng.normal(size=(b, a)) / np.sqrt(a) for a, b in pairwise(sizes)]
+    network = Network.dense(weights, [0.3 * rng.normal(size=b) for b in sizes[1:]])
+    box = Intervals(np.full(12, -0.4), np.full(12, 0.4))
+    chain = bound_network(network, box)
+    bounds = {i: one.pre for i, one in enumerate(chain) if one.layer.relu.any()}
+
+    def open_neurons(divisions, executor=None):
+        found = sharpened(chain, box, bounds, Limits(), Effort(), divisions, executor)
+        return [int(((one.lower < 0) & (one.upper > 0)).sum()) for one in found.values()]
+
+    once, often = open_neurons(1), open_neurons(200)
+    assert sum(often) < sum(once)
+    with ThreadPoolExecutor(2) as executor:
+        assert open_neurons(200, executor) == often
+
+
+@settings(max_examples=60)
 @given(questions(), st.booleans())
-def test_verdicts_agree_with_enumeration(question, deep):
+def test_verdicts_agree_with_enumeration(question, early):
+    """``early``: with so few parts a round that sharpening is repeated."""
     network, query = question
     truth = certify(network, query, engine="enumerate").verdict
     case = query.cases[0]
     if not case.unsafe:
         return
     chain = bound_network(network, Intervals(*case.box.enclosing_floats))
+    rounds = tuple(relu_split.Round(n, n) for n in (1, 8, 40)) if early else relu_split.ROUNDS
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(relu_split, "_DEEP", 1 if deep else 99)
-        verdict = split_relus(network, query, case, chain, Limits(2.0))
+        patch.setattr(relu_split, "ROUNDS", rounds)
+        patch.setattr(relu_split, "_WORTHWHILE", -1.0 if early else 0.02)
+        verdict = split_relus(network, query, case, chain, Limits(2.0), jobs=1 + early)
     if isinstance(verdict, Violated):
         assert isinstance(truth, Violated)
         assert confirm(network, query, verdict.witness.input) is not None
     elif isinstance(verdict, Proved):
         assert isinstance(truth, Proved)
+    elif not early:
+        assert isinstance(truth, Proved | Violated)
 
 
 def test_it_proves_what_bounds_alone_cannot():

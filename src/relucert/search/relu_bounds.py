@@ -18,6 +18,7 @@ import numpy as np
 from relucert.bounds.backward import Relaxation, Substitution
 from relucert.bounds.interval import Intervals
 from relucert.bounds.rounding import round_up
+from relucert.limits import Limits
 
 __all__ = [
     "Bounded",
@@ -167,10 +168,11 @@ def ascend(
     rate: float,
     targets: np.ndarray | None = None,
     after_relu: bool = True,
+    limits: Limits | None = None,
 ) -> tuple[Bounded, Multipliers]:
     """The best bounds found in ``steps`` of gradient ascent, and their multipliers.
 
-    Stops when every row is above its target (rows,) or too far below it.
+    Stops when every row is above its target (rows,) or too far below it, or the time is up.
     """
     current, best, best_at = start, None, start
     adam, history = _Adam(rate), list[np.ndarray]()
@@ -179,7 +181,8 @@ def ascend(
         best, best_at = _better(best, best_at, found, current)
         history.append(best.values)
         done = targets is not None and _settled(history, targets, steps - step)
-        if step == steps or done or not np.isfinite(found.values).all():
+        late = limits is not None and limits.out_of_time
+        if step == steps or done or late or not np.isfinite(found.values).all():
             break
         slopes = _gradients(chain, found, lines, current, after_relu)
         current = adam.step(current, slopes, lines, np.abs(rows).max(axis=1, keepdims=True))

@@ -1,15 +1,18 @@
 """Branch and bound by fixing the signs of ReLUs, for queries in which many inputs vary.
 
-A part of the box is closed when a bound with all rounding accounted for refutes every unsafe set
-on it. The two parts that a split makes share the inputs where the pre-activation is zero, so
-together they cover it. In deep networks the bounds on later neurons are found anew in every part.
+Rounds of growing effort: first the bounds on neurons are sharpened, layer by layer
+(`relucert.search.sharpen`), then the box is divided for every unsafe set that is still open.
+Sharper bounds on neurons are worth most: with them an unsafe set needs few divisions, and each
+is cheap, as bounds on neurons stay what they are. A set is refuted when bounds with all rounding
+accounted for are positive on divisions that together cover the box.
 """
 
 from __future__ import annotations
 
-import heapq
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import nullcontext
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -19,30 +22,32 @@ from relucert.bounds.unsafe import FloatRows, mixture, shifted
 from relucert.limits import Limits
 from relucert.network import Network
 from relucert.query import Case, Query
-from relucert.search.branching import branching_neuron
+from relucert.search.compact import compacted
 from relucert.search.margins import Margins
-from relucert.search.relu_bounds import (
-    Bounded,
-    Multipliers,
-    PartLines,
-    ascend,
-    part_lines,
-    start_multipliers,
-)
-from relucert.search.relu_parts import Part, halves, root_part, tightened
-from relucert.verdict import Method, Proved, Reason, Unknown, Verdict, Violated, confirm
+from relucert.search.questions import Effort, Questions
+from relucert.search.sharpen import sharpened
+from relucert.verdict import Method, Proved, Reason, Standing, Unknown, Verdict, Violated, confirm
 
-__all__ = ["split_relus"]
+__all__ = ["ROUNDS", "Round", "split_relus"]
 
-_ROOT_STEPS = 20
-_ROOT_SHARE = 0.2
-_OUTPUT_STEPS = 40
-_STEPS = 12
-_RATE = 0.25
-_ROWS_AT_ONCE = 64
-_ROWS_IF_DEEP = 32
-_DEEP = 3
-_MANY_PARTS = 20_000
+
+@dataclass(frozen=True)
+class Round:
+    """One round: divisions: for each side of a neuron. parts: for all unsafe sets together."""
+
+    divisions: int
+    parts: int
+
+
+ROUNDS = (
+    Round(1, 2_000), Round(50, 8_000), Round(200, 20_000), Round(800, 60_000),
+    Round(3_200, 200_000), Round(12_800, 2**62),
+)  # fmt: skip
+_SHARPENING_SHARE = 0.4
+_EFFORT = Effort()
+_OUTPUT_EFFORT = Effort(first_steps=40, steps=8)
+_WORTHWHILE = 0.02  # of the open neurons settled: sharpen again
+_PARTS_AT_ONCE = 1_000
 _EXACT_TRIES = 20
 _FIRST_FALSIFICATION, _FALSIFICATION_FACTOR, _FALSIFICATION_SHARE = 2.0, 4.0, 0.25
 
@@ -58,27 +63,22 @@ def split_relus(
     limits: Limits,
     progress: Progress | None = None,
     falsify: Falsify | None = None,
+    jobs: int = 1,
 ) -> Verdict:
-    """Proved, Violated, or Unknown with the smallest bound left; ``chain`` bounds the box.
+    """Proved, Violated, or Unknown with how far it came; ``chain`` bounds the box.
 
     ``falsify`` looks for a counterexample for so many seconds; asked at growing intervals.
-    Unsafe sets of no rows (everything is unsafe) are not for this search.
+    ``jobs`` threads share the work; what is found does not depend on how many, unless a limit
+    ends it. Unsafe sets of no rows (everything is unsafe) are not for this search.
     """
     if any(not part.limits for part in case.unsafe):
         return Unknown(Reason.ENGINE, "an unsafe set without rows")
-    return _Search(network, query, case, chain, limits, progress, falsify).run()
-
-
-@dataclass(frozen=True, eq=False)
-class _Open:
-    """A part that stays open, and the coefficients of its worst bound by layer: (outputs,)."""
-
-    part: Part
-    coefficients: dict[int, np.ndarray]
+    with ThreadPoolExecutor(jobs) if jobs > 1 else nullcontext() as executor:
+        return _Search(network, query, case, chain, limits, progress, falsify, executor).run()
 
 
 class _Search:
-    """The queue of open parts and what is known for all of them."""
+    """The unsafe sets still open, the bounds on neurons, and what was seen."""
 
     def __init__(
         self,
@@ -89,39 +89,100 @@ class _Search:
         limits: Limits,
         progress: Progress | None,
         falsify: Falsify | None,
+        executor: Executor | None,
     ) -> None:
         self.network, self.query, self.case = network, query, case
         self.chain, self.limits, self.progress = chain, limits, progress
+        self.executor = executor
         self.box = Intervals(*case.box.enclosing_floats)
         self.margins = Margins(case.unsafe)
+        self.bounds = {i: one.pre for i, one in enumerate(chain) if one.layer.relu.any()}
         self.unsafe = [mixture(chain, self.box, part) for part in case.unsafe]
-        self.deep = sum(bool(r.layer.relu.any()) for r in chain) >= _DEEP
-        self.queue: list[tuple[float, int, Part]] = []
-        self.pushed = self.visited = 0
-        self.closed = 0.0
+        self.sets = len(self.unsafe)
+        self.standing = Standing()
         self.tries = _EXACT_TRIES
         self.violated: Violated | None = None
         self.falsify, self.falsify_at = falsify, _FIRST_FALSIFICATION
-        self.stuck = False
+        self.parts = 0
 
     def run(self) -> Verdict:
-        """The whole search."""
-        root = root_part(self.chain, tuple(range(len(self.case.unsafe))))
-        share = self.limits.within(_ROOT_SHARE * self.limits.remaining)
-        root = tightened(self.chain, self.box, root, share, steps=_ROOT_STEPS, rate=_RATE)
-        self._bound([root], _OUTPUT_STEPS)
-        while self.queue and self.violated is None:
-            if self.limits.out_of_time or self.limits.out_of_memory:
-                return self._unknown()
-            parts = self._next_parts()
-            if self.deep:
-                parts = [found.part for found in self._distances(parts, 0)]
-                parts = [tightened(self.chain, self.box, p, self.limits) for p in parts]
-            self._bound(parts, _STEPS)
-            self._falsified()
-        if self.violated is not None:
-            return self.violated
-        return self._unknown() if self.stuck else Proved(Method.BOUNDS)
+        """Round after round; those that have nothing to sharpen are left out."""
+        for number, effort in enumerate(ROUNDS):
+            before = self._open_neurons
+            self._sharpen(effort.divisions)
+            worthwhile = number == 0 or self._open_neurons < (1 - _WORTHWHILE) * before
+            self._refute(effort.parts if worthwhile else ROUNDS[-1].parts)
+            if self.violated is not None:
+                return self.violated
+            if not self.unsafe:
+                return Proved(Method.BOUNDS)
+            if self.limits.out_of_time or self.limits.out_of_memory or not worthwhile:
+                break
+        return self._unknown()
+
+    def _sharpen(self, divisions: int) -> None:
+        """Better bounds on neurons."""
+        self._say("sharpening bounds on neurons")
+        share = self.limits.within(_SHARPENING_SHARE * self.limits.remaining)
+        self.bounds = sharpened(
+            self.chain, self.box, self.bounds, share, _EFFORT, divisions, self.executor
+        )
+
+    @property
+    def _open_neurons(self) -> int:
+        return sum(
+            int((self.chain[i].layer.relu & (one.lower < 0) & (one.upper > 0)).sum())
+            for i, one in self.bounds.items()
+        )
+
+    def _refute(self, most: int) -> None:
+        """Divide the box for the unsafe sets that are open; keep those that stay so."""
+        chain = compacted(self.chain, self.box, self.bounds, len(self.chain) - 1)
+        rows = FloatRows(
+            np.concatenate([one.coefficients for one in self.unsafe]),
+            np.concatenate([one.error for one in self.unsafe]),
+            np.concatenate([one.limits for one in self.unsafe]),
+        )
+
+        def shift(values: np.ndarray, asked: np.ndarray) -> np.ndarray:
+            own = FloatRows(rows.coefficients[asked], rows.error[asked], rows.limits[asked])
+            return shifted(values, chain, own)
+
+        questions = Questions(
+            chain, self.box, rows.coefficients, _OUTPUT_EFFORT, after_relu=True, shift=shift,
+            look=self._look, executor=self.executor,
+        )  # fmt: skip
+        questions.start(self.limits)
+
+        def wanted(index: int) -> bool:
+            return self.violated is None and not questions.questions[index].bound > 0
+
+        end = questions.visited + most
+        while not self._told(questions):
+            before = questions.visited
+            if before >= end or self.limits.out_of_time or self.limits.out_of_memory:
+                break
+            questions.run(wanted, self.limits, min(_PARTS_AT_ONCE, end - before))
+            if questions.visited == before:
+                break
+        self.parts += questions.visited
+        self.unsafe = [
+            one
+            for one, question in zip(self.unsafe, questions.questions, strict=True)
+            if not question.bound > 0
+        ]
+
+    def _told(self, questions: Questions) -> bool:
+        """Report, look for counterexamples when it is time; whether all is answered."""
+        asked = questions.questions
+        margin = min(question.bound for question in asked)
+        closed = self.sets - len(asked) + sum(min(1.0, question.closed) for question in asked)
+        waiting = sum(len(question.open) for question in asked)
+        visited = self.parts + questions.visited
+        self.standing = Standing(float(margin), closed / self.sets, waiting, visited)
+        self._say(self.standing.words)
+        self._falsified()
+        return bool(margin > 0) or self.violated is not None
 
     def _falsified(self) -> None:
         """After 2 s, 8 s, ...: a look for counterexamples, for a quarter of the time spent."""
@@ -131,110 +192,16 @@ class _Search:
         self.violated = self.falsify(_FALSIFICATION_SHARE * self.limits.elapsed)
 
     def _unknown(self) -> Unknown:
-        least = min((part.bound for _, _, part in self.queue), default=-np.inf)
-        words = (
-            f"margin at least {least:.4g} on {len(self.queue)} open parts, "
-            f"{100 * self.closed:.3g} % of the tree closed, {self.visited} parts"
-        )
+        reason = Reason.MARGIN
         if self.limits.out_of_time:
-            return Unknown(Reason.TIME, words)
-        return Unknown(Reason.MEMORY if self.limits.out_of_memory else Reason.MARGIN, words)
+            reason = Reason.TIME
+        elif self.limits.out_of_memory:
+            reason = Reason.MEMORY
+        return Unknown(reason, self.standing.words, self.standing)
 
-    def _next_parts(self) -> list[Part]:
-        """The most promising open parts, as many as are bounded together."""
-        parts: list[Part] = []
-        rows = 0
-        while self.queue and rows < (_ROWS_IF_DEEP if self.deep else _ROWS_AT_ONCE):
-            part = heapq.heappop(self.queue)[2]
-            parts.append(part)
-            rows += len(part.unsafe)
-        self.visited += len(parts)
-        if self.progress is not None:
-            self.progress(
-                f"{self.visited} parts, {len(self.queue) + len(parts)} open, "
-                f"margin at least {parts[0].bound:.3g}"
-            )
-        return parts
-
-    def _push(self, part: Part) -> None:
-        """Smallest bound first; deepest first once there are many, to keep memory bounded."""
-        self.pushed += 1
-        many = len(self.queue) > _MANY_PARTS
-        key = -1e300 - 1e290 * part.depth if many else part.bound
-        heapq.heappush(self.queue, (key, self.pushed, part))
-
-    def _bound(self, parts: Sequence[Part], steps: int) -> None:
-        """Close parts, or split them in two."""
-        for found in self._distances(parts, steps):
-            lines = found.part.lines(self.chain)
-            chosen = branching_neuron(found.part, lines, found.coefficients)
-            if chosen is None:
-                self.stuck = True
-            else:
-                for half in halves(found.part, *chosen):
-                    self._push(half)
-
-    def _distances(self, parts: Sequence[Part], steps: int) -> list[_Open]:
-        """The parts that are not refuted, with what is left of their unsafe sets."""
-        self.closed += sum(0.5**part.depth for part in parts if part.empty)
-        parts = [part for part in parts if not part.empty]
-        if not parts or self.violated is not None:
-            return []
-        owners = np.array([p for p, part in enumerate(parts) for _ in part.unsafe])
-        unsafe = np.array([u for part in parts for u in part.unsafe])
-        found, best = self._ascend(parts, owners, unsafe, steps)
-        self._try_points(found.points[found.values <= 0])
-        left_open = []
-        for index, part in enumerate(parts):
-            rows = np.flatnonzero((owners == index) & ~(found.values > 0))
-            if not len(rows):
-                self.closed += 0.5**part.depth
-                continue
-            worst = int(rows[found.values[rows].argmin()])
-            smaller = replace(
-                part,
-                unsafe=tuple(unsafe[rows].tolist()),
-                bound=max(part.bound, float(found.values[worst])),
-                multipliers=best.rows(np.array([worst])),
-            )
-            coefficients = {layer: c[worst] for layer, c in found.coefficients.items()}
-            left_open.append(_Open(smaller, coefficients))
-        return left_open
-
-    def _ascend(
-        self, parts: Sequence[Part], owners: np.ndarray, unsafe: np.ndarray, steps: int
-    ) -> tuple[Bounded, Multipliers]:
-        """Bounds on the distances of parts to unsafe sets, one for each row."""
-        lines = self._lines(parts, owners)
-        start = start_multipliers(lines, len(owners))
-        for row, owner in enumerate(owners):
-            start.adopt(row, parts[owner].multipliers)
-        sets = [self.unsafe[index] for index in unsafe]
-        rows = FloatRows(
-            np.concatenate([one.coefficients for one in sets]),
-            np.concatenate([one.error for one in sets]),
-            np.concatenate([one.limits for one in sets]),
-        )
-        targets = rows.limits + 1e-9 * (1.0 + np.abs(rows.limits))
-        found, best = ascend(
-            self.chain, self.box, rows.coefficients, lines, start,
-            steps=steps, rate=_RATE, targets=targets,
-        )  # fmt: skip
-        return replace(found, values=shifted(found.values, self.chain, rows)), best
-
-    def _lines(self, parts: Sequence[Part], owners: np.ndarray) -> dict[int, PartLines]:
-        lines = {}
-        for layer in parts[0].bounds:
-            lower = np.stack([part.bounds[layer].lower for part in parts])
-            upper = np.stack([part.bounds[layer].upper for part in parts])
-            signs = np.stack([part.signs[layer] for part in parts])
-            given = part_lines(self.chain[layer].layer.relu, lower, upper, signs)
-            lines[layer] = given if len(parts) == 1 else given.rows(owners)
-        return lines
-
-    def _try_points(self, points: np.ndarray) -> None:
-        """Look at the inputs where the bounds are smallest."""
-        if not len(points) or self.tries <= 0:
+    def _look(self, points: np.ndarray, _: np.ndarray) -> None:
+        """The inputs where the bounds are smallest may be counterexamples."""
+        if self.tries <= 0 or self.violated is not None:
             return
         with np.errstate(all="ignore"):
             margins = self.margins.smallest(self.network.evaluate(points))
@@ -243,3 +210,7 @@ class _Search:
             self.tries -= 1
             point = self.case.box.nearest_rationals(points[nearest])
             self.violated = confirm(self.network, self.query, point)
+
+    def _say(self, words: str) -> None:
+        if self.progress is not None:
+            self.progress(words)

@@ -1,0 +1,330 @@
+"""Many questions about one box, each "how small can this row get?", by branch and bound at once.
+
+A question's box is divided by signs of ReLUs; the smallest bound over its divisions is a bound
+on the whole box. Bounds on pre-activations stay as given, so a division costs one backward pass a
+step, and divisions of all questions are bounded together. The two halves of a division share the
+inputs where the pre-activation is zero, so together they cover it.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from relucert.bounds.backward import Relaxation
+from relucert.bounds.interval import Intervals
+from relucert.limits import Limits
+from relucert.search.relu_bounds import Bounded, Multipliers, PartLines, ascend, part_lines
+
+__all__ = ["Effort", "Question", "Questions"]
+
+_LIKELY = 1e-3
+
+
+@dataclass(frozen=True)
+class Effort:
+    """Steps and rate of ascent, on the whole box and on divisions; rows bounded together."""
+
+    first_steps: int = 20
+    steps: int = 4
+    rate: float = 0.25
+    rows: int = 256
+    batches: int = 2
+
+
+@dataclass(eq=False)
+class Question:
+    """``open``: (bound, slot) of divisions, the least first; ``final``: the least of those that
+    cannot be divided; ``closed``: share of the box on which the bound is positive."""
+
+    open: list[tuple[float, int]] = field(default_factory=list)
+    final: float = np.inf
+    closed: float = 0.0
+    divisions: int = 0
+
+    @property
+    def bound(self) -> float:
+        """A valid lower bound; -inf before the first look."""
+        if not self.divisions:
+            return -np.inf
+        return min(self.open[0][0], self.final) if self.open else self.final
+
+
+@dataclass(frozen=True, eq=False)
+class _Batch:
+    """Divisions to bound: their questions, what is known, signs and multipliers (by layer)."""
+
+    questions: np.ndarray
+    bounds: np.ndarray
+    depth: np.ndarray
+    signs: dict[int, np.ndarray]
+    alpha: dict[int, np.ndarray]
+    beta: dict[int, np.ndarray]
+
+
+class Questions:
+    """``rows[q] @ v`` for each q: v the outputs of ``chain``, or the last pre-activations.
+
+    shift: turns bounds on rows into the bounds asked for, given the questions' indices. look: is
+    shown the inputs where bounds are smallest, with their questions.
+    """
+
+    def __init__(
+        self,
+        chain: Sequence[Relaxation],
+        box: Intervals,
+        rows: np.ndarray,
+        effort: Effort,
+        *,
+        after_relu: bool,
+        shift: Callable[[np.ndarray, np.ndarray], np.ndarray] = lambda values, _: values,
+        look: Callable[[np.ndarray, np.ndarray], None] = lambda points, _: None,
+        executor: Executor | None = None,
+    ) -> None:
+        self.chain, self.box, self.rows, self.effort = chain, box, rows, effort
+        self.after_relu, self.shift, self.look, self.executor = after_relu, shift, look, executor
+        last = len(chain) - 1
+        layers = [
+            index
+            for index, one in enumerate(chain)
+            if one.layer.relu.any() and (after_relu or index < last)
+        ]
+        self.columns = {index: np.flatnonzero(chain[index].unstable) for index in layers}
+        self.base = {index: _base_lines(chain[index]) for index in layers}
+        self.questions = [Question() for _ in rows]
+        self.store = _Store({index: len(own) for index, own in self.columns.items()})
+        self.visited = 0
+
+    def start(self, limits: Limits) -> None:
+        """Bound every question on the whole box."""
+        batches = []
+        for first in range(0, len(self.rows), self.effort.rows):
+            asked = np.arange(first, min(first + self.effort.rows, len(self.rows)))
+            count = len(asked)
+            shapes = {index: (count, len(own)) for index, own in self.columns.items()}
+            batches.append(
+                _Batch(
+                    asked,
+                    np.full(count, -np.inf),
+                    np.zeros(count, dtype=np.int64),
+                    {index: np.zeros(shape, dtype=np.int8) for index, shape in shapes.items()},
+                    {
+                        index: np.broadcast_to(
+                            self.base[index].lower_slope[:, self.columns[index]], shape
+                        )
+                        for index, shape in shapes.items()
+                    },
+                    {index: np.zeros(shape) for index, shape in shapes.items()},
+                )
+            )
+        self._bound(batches, self.effort.first_steps, limits)
+
+    def run(self, wanted: Callable[[int], bool], limits: Limits, most: int) -> None:
+        """Divide the least divisions of wanted questions until ``most`` more have been bounded."""
+        end = self.visited + most
+        while self.visited < end and not limits.out_of_time and not limits.out_of_memory:
+            waiting = [index for index in range(len(self.questions)) if wanted(index)]
+            waiting = [index for index in waiting if self.questions[index].open]
+            if not waiting:
+                return
+            half = self.effort.rows // 2
+            each = max(1, half * self.effort.batches // len(waiting))
+            slots = [slot for index in waiting for slot in self._popped(index, each)]
+            batches = [self._halves(slots[i : i + half]) for i in range(0, len(slots), half)]
+            self.store.release(slots)
+            self._bound(batches, self.effort.steps, limits)
+
+    def _popped(self, index: int, most: int) -> list[int]:
+        """The least open divisions of a question that are not yet positive."""
+        heap, slots = self.questions[index].open, list[int]()
+        while heap and len(slots) < most and not heap[0][0] > 0:
+            slots.append(heapq.heappop(heap)[1])
+        return slots
+
+    def _halves(self, slots: Sequence[int]) -> _Batch:
+        """Both halves of every division."""
+        store, twice = self.store, np.repeat(np.array(slots), 2)
+        batch = _Batch(
+            store.question[twice],
+            store.bound[twice],
+            store.depth[twice] + 1,
+            {index: signs[twice] for index, signs in store.signs.items()},
+            {index: alpha[twice].astype(np.float64) for index, alpha in store.alpha.items()},
+            {index: beta[twice].astype(np.float64) for index, beta in store.beta.items()},
+        )
+        layers, neurons = store.layer[twice], store.neuron[twice]
+        for index, signs in batch.signs.items():
+            for sign, turn in ((1, 0), (-1, 1)):
+                chosen = np.flatnonzero(layers[turn::2] == index) * 2 + turn
+                signs[chosen, neurons[chosen]] = sign
+        return batch
+
+    def _bound(self, batches: Sequence[_Batch], steps: int, limits: Limits) -> None:
+        """Bound and file divisions; those for which there is no time keep their parents' bound."""
+
+        def ascent(batch: _Batch) -> tuple[Bounded, Multipliers, dict[int, PartLines]]:
+            return self._ascent(batch, steps, limits)
+
+        results = self.executor.map(ascent, batches) if self.executor else map(ascent, batches)
+        for batch, (found, best, lines) in zip(batches, results, strict=True):
+            self._file(batch, found, best, lines)
+
+    def _ascent(
+        self, batch: _Batch, steps: int, limits: Limits
+    ) -> tuple[Bounded, Multipliers, dict[int, PartLines]]:
+        lines = {index: self._lines(index, signs) for index, signs in batch.signs.items()}
+        start = Multipliers(
+            {index: self._wide(index, rows) for index, rows in batch.alpha.items()},
+            {
+                index: self._wide(index, rows)
+                for index, rows in batch.beta.items()
+                if batch.signs[index].any()
+            },
+        )
+        found, best = ascend(
+            self.chain, self.box, self.rows[batch.questions], lines, start, steps=steps,
+            rate=self.effort.rate, after_relu=self.after_relu, limits=limits,
+        )  # fmt: skip
+        return found, best, lines
+
+    def _file(
+        self, batch: _Batch, found: Bounded, best: Multipliers, lines: dict[int, PartLines]
+    ) -> None:
+        values = np.maximum(self.shift(found.values, batch.questions), batch.bounds)
+        self.look(found.points, batch.questions)
+        layers, neurons = self._splits(found, lines)
+        self.visited += len(values)
+        keep = ~(values > 0) & (layers >= 0)
+        slots = self.store.take(int(keep.sum()))
+        self.store.fill(
+            slots, keep, batch.questions, values, batch.depth, layers, neurons, batch.signs,
+            {index: best.alpha[index][:, own] for index, own in self.columns.items()},
+            {
+                index: best.beta[index][:, own] if index in best.beta else batch.beta[index]
+                for index, own in self.columns.items()
+            },
+        )  # fmt: skip
+        places = iter(slots.tolist())
+        for row, (number, value) in enumerate(zip(batch.questions, values, strict=True)):
+            question = self.questions[number]
+            question.divisions += 1
+            if keep[row]:
+                heapq.heappush(question.open, (float(value), next(places)))
+                continue
+            question.final = min(question.final, float(value))
+            if value > 0:
+                question.closed += 0.5 ** int(batch.depth[row])
+
+    def _lines(self, index: int, signs: np.ndarray) -> PartLines:
+        base, own, count = self.base[index], self.columns[index], len(signs)
+
+        def cut(values: np.ndarray, fixed: np.ndarray) -> np.ndarray:
+            wide = np.repeat(values, count, axis=0)
+            wide[:, own] = np.where(signs == 0, wide[:, own], fixed)
+            return wide
+
+        active = signs > 0
+        return PartLines(
+            cut(base.lower_slope, active),
+            cut(base.chord_slope, active),
+            cut(base.chord_offset, np.zeros(signs.shape)),
+            cut(base.unstable, np.zeros(signs.shape, dtype=bool)),
+            self._wide(index, signs.astype(np.float64)),
+        )
+
+    def _wide(self, index: int, rows: np.ndarray) -> np.ndarray:
+        wide = np.zeros((len(rows), self.chain[index].layer.output_size))
+        wide[:, self.columns[index]] = rows
+        return wide
+
+    @np.errstate(all="ignore")
+    def _splits(self, found: Bounded, lines: dict[int, PartLines]) -> tuple[np.ndarray, np.ndarray]:
+        """By row the ReLU whose chord costs most: layer (-1: none is open) and column."""
+        count = len(found.values)
+        best, layers = np.zeros(count), np.full(count, -1)
+        neurons = np.zeros(count, dtype=np.int64)
+        for index, own in self.columns.items():
+            if not len(own):
+                continue
+            c = found.coefficients[index][:, own]
+            cost = np.where(lines[index].unstable[:, own], lines[index].chord_offset[:, own], 0.0)
+            score = cost * np.where(c < 0, -c, _LIKELY * np.abs(c))
+            score = np.where(np.isfinite(score), score, 0.0)
+            place = score.argmax(axis=1)
+            value = score[np.arange(count), place]
+            better = value > best
+            best[better], layers[better], neurons[better] = value[better], index, place[better]
+        return layers, neurons
+
+
+def _base_lines(relaxation: Relaxation) -> PartLines:
+    layer, pre = relaxation.layer, relaxation.pre
+    signs = np.zeros((1, layer.output_size), dtype=np.int8)
+    return part_lines(layer.relu, pre.lower[None], pre.upper[None], signs)
+
+
+class _Store:
+    """Open divisions by slot: what is needed to go on with them."""
+
+    def __init__(self, widths: dict[int, int]) -> None:
+        self.widths = widths
+        self.vacant: list[int] = []
+        self._allocate(0)
+
+    def _allocate(self, size: int) -> None:
+        old = getattr(self, "question", np.zeros(0, dtype=np.int64))
+
+        def grown(values: np.ndarray | None, shape: tuple[int, ...], kind: type) -> np.ndarray:
+            new: np.ndarray = np.zeros(shape, dtype=kind)
+            if values is not None:
+                new[: len(values)] = values
+            return new
+
+        def field_of(name: str, kind: type) -> np.ndarray:
+            return grown(getattr(self, name, None), (size,), kind)
+
+        def layers_of(name: str, kind: type) -> dict[int, np.ndarray]:
+            known = getattr(self, name, {})
+            return {i: grown(known.get(i), (size, w), kind) for i, w in self.widths.items()}
+
+        self.question, self.depth = field_of("question", np.int64), field_of("depth", np.int64)
+        self.layer, self.neuron = field_of("layer", np.int64), field_of("neuron", np.int64)
+        self.bound = field_of("bound", np.float64)
+        self.signs = layers_of("signs", np.int8)
+        self.alpha, self.beta = layers_of("alpha", np.float32), layers_of("beta", np.float32)
+        self.vacant += range(size - 1, len(old) - 1, -1)
+
+    def take(self, count: int) -> np.ndarray:
+        """Slots to be filled."""
+        if len(self.vacant) < count:
+            self._allocate(2 * len(self.question) + count)
+        return np.array([self.vacant.pop() for _ in range(count)], dtype=np.int64)
+
+    def release(self, slots: Sequence[int]) -> None:
+        """Give slots back."""
+        self.vacant += slots
+
+    def fill(
+        self,
+        slots: np.ndarray,
+        keep: np.ndarray,
+        question: np.ndarray,
+        bound: np.ndarray,
+        depth: np.ndarray,
+        layer: np.ndarray,
+        neuron: np.ndarray,
+        signs: dict[int, np.ndarray],
+        alpha: dict[int, np.ndarray],
+        beta: dict[int, np.ndarray],
+    ) -> None:
+        """Write the kept rows into the slots."""
+        self.question[slots], self.bound[slots] = question[keep], bound[keep]
+        self.depth[slots], self.layer[slots] = depth[keep], layer[keep]
+        self.neuron[slots] = neuron[keep]
+        for mine, theirs in ((self.signs, signs), (self.alpha, alpha), (self.beta, beta)):
+            for index, values in mine.items():
+                values[slots] = theirs[index][keep]
