@@ -210,6 +210,8 @@ def _meaning(answer: Answer, objective: Objective) -> Verdict:
         )
     if answer.status in (Status.TIME, Status.MEMORY):
         reason = Reason.TIME if answer.status is Status.TIME else Reason.MEMORY
-        bound = objective.value(answer.bound) if np.isfinite(answer.bound) else -np.inf
+        if not np.isfinite(answer.bound):
+            return Unknown(reason)
+        bound = objective.value(answer.bound)
         return Unknown(reason, f"margin at least {bound:.4g} according to the solver")
     return Unknown(Reason.SOLVER, answer.detail)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import count
 
 from relucert.bounds.backward import Relaxation, bound_network
@@ -48,6 +48,7 @@ _SHALLOW_SHARE = 0.08  # of one hidden layer the MILP is often the quicker judge
 _MILP_BESIDE_AFTER = 0.3
 _SPLIT_SECONDS = 300.0
 _TIGHTEN_SHARE = 0.1
+_SECONDS_A_WEIGHT = 1e-6
 _ENUMERATION_SECONDS = 30.0
 _ENUMERATION_INPUTS = 16
 _ENUMERATION_NEURONS = 64
@@ -95,9 +96,11 @@ def certify_case(job: Job, case: Case) -> Verdict:
         verdict = work.decide()
     except KeyboardInterrupt as stop:
         raise Interrupted.joined(work.standing, stop) from None
-    if isinstance(verdict, Unknown):
-        return replace(verdict, standing=work.standing.joined(verdict.standing))
-    return verdict
+    if not isinstance(verdict, Unknown):
+        return verdict
+    told = verdict.standing is not None and verdict.detail == verdict.standing.words
+    detail = "" if told else verdict.detail
+    return Unknown(verdict.reason, detail, work.standing.joined(verdict.standing))
 
 
 class _Work:
@@ -175,16 +178,16 @@ class _Work:
         else:
             limits = self._within(_SHALLOW_SHARE if self._shallow else _SPLIT_SHARE)
         job.say("fixing the signs of ReLUs")
-        return self._kept(self._relus_split(limits))
+        return self._kept(self._relus_split(limits, job.jobs))
 
-    def _relus_split(self, limits: Limits) -> Verdict:
+    def _relus_split(self, limits: Limits, jobs: int = 1) -> Verdict:
         job = self.job
 
         def falsify(seconds: float) -> Violated | None:
             return self._attacked(seconds, job.seed + 100 * next(self.attacks))
 
         return split_relus(
-            job.network, job.query, self.case, self.chain, limits, job.progress, falsify
+            job.network, job.query, self.case, self.chain, limits, job.progress, falsify, jobs
         )
 
     def _raced(self) -> Verdict | None:
@@ -204,9 +207,12 @@ class _Work:
     def _solved(self) -> Verdict:
         """What the MILP says, after bounds by linear programmes; enumeration where it cannot."""
         job, limits = self.job, self.job.limits
-        job.say("tightening bounds by linear programmes")
-        share = limits.within(_TIGHTEN_SHARE * limits.remaining)
-        chain = tighten(job.network, self.box, self.chain, share)
+        if limits.remaining < self._encoding_seconds:
+            return Unknown(Reason.TIME, "too little for writing the MILP down")
+        chain, share = self.chain, limits.within(_TIGHTEN_SHARE * limits.remaining)
+        if share.remaining > self._encoding_seconds:
+            job.say("tightening bounds by linear programmes")
+            chain = tighten(job.network, self.box, chain, share)
 
         def harder(part: Polyhedron) -> Violated | None:
             return self._attacked(
@@ -227,6 +233,12 @@ class _Work:
         """A share of the time left, five minutes at most."""
         limits = self.job.limits
         return limits.within(min(_SPLIT_SECONDS, share * limits.remaining))
+
+    @property
+    def _encoding_seconds(self) -> float:
+        """Roughly how long it takes to write down a linear programme of the whole network."""
+        layers = self.job.network.layers
+        return _SECONDS_A_WEIGHT * sum(layer.parameter_count for layer in layers)
 
     @property
     def _clearly_few(self) -> bool:
