@@ -3,7 +3,8 @@
 Most brackets close like this: the steps of `search.nearest` end at the nearest witness or close
 to it, and one proof by the search engine at 99.9 % of its distance is all that is left to do.
 Where that is refuted, the counterexample is a nearer witness; where it takes too long, bisection
-with shorter limits raises the lower end, and the MILP tries to close what is left.
+with shorter limits raises the lower end, and the MILP tries to close what is left (on small
+networks the MILP comes first).
 """
 
 from __future__ import annotations
@@ -44,7 +45,9 @@ _BELOW = Fraction(9991, 10000)  # a proof at this share of the upper end closes 
 _MOST_REFUTATIONS = 40
 _FIRST_SHARE, _FIRST_SECONDS = 0.4, 120.0
 _STEPS, _STEP_SHARE, _STEP_SECONDS = 5, 0.2, 30.0
+_FAR_APART = 2
 _SETTLING_STEPS = 10
+_FEW_RELUS = 150  # up to here the MILP closes most brackets that the search leaves open
 _PUSHES = (0.0, 1e-9, 1e-8, 1e-7, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2)
 
 Progress = Callable[[str], None]
@@ -86,10 +89,7 @@ def robustness_radius(
     if search.upper is None:
         return search.bracket(search.prove_the_largest())
     search.close_from_below()
-    if not search.closed:
-        search.bisect()
-    reason = None if search.closed else search.close_by_mip()
-    return search.bracket(reason)
+    return search.bracket(search.close_the_rest())
 
 
 @dataclass(frozen=True, eq=False)
@@ -176,6 +176,16 @@ class _Search:
             if self._decide(Fraction(float_below(radius)), share) is None:
                 return
 
+    def close_the_rest(self) -> Reason | None:
+        """MILP, and proofs of smaller balls; first what promises more for the network's size."""
+        small = self.network.relu_count <= _FEW_RELUS
+        reason = self.close_by_mip() if small and not self.closed else None
+        if not self.closed:
+            self.bisect()
+        if not small and not self.closed:
+            reason = self.close_by_mip()
+        return reason
+
     def bisect(self) -> None:
         """Raise the lower end by proofs in shorter times, nearer where one is not found."""
         high = self._known_upper()
@@ -183,7 +193,7 @@ class _Search:
             if self.limits.out_of_time or self.closed:
                 return
             high = min(high, self._known_upper())
-            middle = Fraction(float_below((self.lower + high) / 2))
+            middle = Fraction(float_below(_between(self.lower, high)))
             share = min(_STEP_SECONDS, _STEP_SHARE * self.limits.remaining)
             if middle <= self.lower:
                 return
@@ -337,6 +347,13 @@ class _Search:
             return False
         self.upper, self.witness = distance, Witness(x, output)
         return True
+
+
+def _between(low: Fraction, high: Fraction) -> Fraction:
+    """Their mean; the geometric one where they are far apart."""
+    if high > _FAR_APART * low > 0:
+        return Fraction(math.sqrt(nearest_float(low * high)))
+    return (low + high) / 2
 
 
 def _weaker(one: Method, other: Method) -> Method:
