@@ -126,8 +126,11 @@ def test_compacted_chains_give_the_same_values(data):
     chain = bound_network(network, floats)
     small = compacted(chain, floats, {}, len(chain) - 1)
     x = corner_values(box, data.draw)
-    reduced = Network(tuple(one.layer for one in small))
-    assert reduced.evaluate_exactly(x) == network.evaluate_exactly(x)
+    reduced = Network(tuple(one.layer for one in small.chain))
+    outputs = network.evaluate_exactly(x)
+    assert reduced.evaluate_exactly(x) == tuple(outputs[i] for i in small.outputs)
+    left_out = set(range(len(outputs))) - set(small.outputs.tolist())
+    assert all(outputs[i] == 0 for i in left_out)
 
 
 def test_sharpening_settles_neurons_that_linear_bounds_leave_open():

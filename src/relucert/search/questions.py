@@ -18,7 +18,8 @@ import numpy as np
 from relucert.bounds.backward import Relaxation
 from relucert.bounds.interval import Intervals
 from relucert.limits import Limits
-from relucert.search.relu_bounds import Bounded, Multipliers, PartLines, ascend, part_lines
+from relucert.search.ascent import Ascent, Guess
+from relucert.search.relu_bounds import Bounded, Multipliers, PartLines, bounded, part_lines
 
 __all__ = ["Effort", "Question", "Questions"]
 
@@ -93,10 +94,11 @@ class Questions:
             for index, one in enumerate(chain)
             if one.layer.relu.any() and (after_relu or index < last)
         ]
-        self.columns = {index: np.flatnonzero(chain[index].unstable) for index in layers}
+        self.widths = {index: int(chain[index].unstable.sum()) for index in layers}
+        self.ascent = Ascent(chain, box, layers, effort.rate)
         self.base = {index: _base_lines(chain[index]) for index in layers}
         self.questions = [Question() for _ in rows]
-        self.store = _Store({index: len(own) for index, own in self.columns.items()})
+        self.store = _Store(self.widths)
         self.visited = 0
 
     def start(self, limits: Limits) -> None:
@@ -105,7 +107,7 @@ class Questions:
         for first in range(0, len(self.rows), self.effort.rows):
             asked = np.arange(first, min(first + self.effort.rows, len(self.rows)))
             count = len(asked)
-            shapes = {index: (count, len(own)) for index, own in self.columns.items()}
+            shapes = {index: (count, width) for index, width in self.widths.items()}
             batches.append(
                 _Batch(
                     asked,
@@ -113,12 +115,12 @@ class Questions:
                     np.zeros(count, dtype=np.int64),
                     {index: np.zeros(shape, dtype=np.int8) for index, shape in shapes.items()},
                     {
-                        index: np.broadcast_to(
-                            self.base[index].lower_slope[:, self.columns[index]], shape
-                        )
+                        index: np.repeat(
+                            self.base[index].lower_slope[:, : shape[1]], count, axis=0
+                        ).astype(np.float32)
                         for index, shape in shapes.items()
                     },
-                    {index: np.zeros(shape) for index, shape in shapes.items()},
+                    {index: np.zeros(shape, dtype=np.float32) for index, shape in shapes.items()},
                 )
             )
         self._bound(batches, self.effort.first_steps, limits)
@@ -153,8 +155,8 @@ class Questions:
             store.bound[twice],
             store.depth[twice] + 1,
             {index: signs[twice] for index, signs in store.signs.items()},
-            {index: alpha[twice].astype(np.float64) for index, alpha in store.alpha.items()},
-            {index: beta[twice].astype(np.float64) for index, beta in store.beta.items()},
+            {index: alpha[twice] for index, alpha in store.alpha.items()},
+            {index: beta[twice] for index, beta in store.beta.items()},
         )
         layers, neurons = store.layer[twice], store.neuron[twice]
         for index, signs in batch.signs.items():
@@ -164,9 +166,9 @@ class Questions:
         return batch
 
     def _bound(self, batches: Sequence[_Batch], steps: int, limits: Limits) -> None:
-        """Bound and file divisions; those for which there is no time keep their parents' bound."""
+        """Bound and file divisions."""
 
-        def ascent(batch: _Batch) -> tuple[Bounded, Multipliers, dict[int, PartLines]]:
+        def ascent(batch: _Batch) -> tuple[Bounded, Guess, dict[int, PartLines]]:
             return self._ascent(batch, steps, limits)
 
         results = self.executor.map(ascent, batches) if self.executor else map(ascent, batches)
@@ -175,24 +177,24 @@ class Questions:
 
     def _ascent(
         self, batch: _Batch, steps: int, limits: Limits
-    ) -> tuple[Bounded, Multipliers, dict[int, PartLines]]:
+    ) -> tuple[Bounded, Guess, dict[int, PartLines]]:
+        """Multipliers found carelessly, and the bounds that they give, with all rounding."""
+        rows = self.rows[batch.questions]
+        best = self.ascent.run(rows, batch.signs, Guess(batch.alpha, batch.beta), steps, limits)
         lines = {index: self._lines(index, signs) for index, signs in batch.signs.items()}
-        start = Multipliers(
-            {index: self._wide(index, rows) for index, rows in batch.alpha.items()},
+        multipliers = Multipliers(
+            {index: self._wide(index, alpha) for index, alpha in best.alpha.items()},
             {
-                index: self._wide(index, rows)
-                for index, rows in batch.beta.items()
+                index: self._wide(index, beta)
+                for index, beta in best.beta.items()
                 if batch.signs[index].any()
             },
         )
-        found, best = ascend(
-            self.chain, self.box, self.rows[batch.questions], lines, start, steps=steps,
-            rate=self.effort.rate, after_relu=self.after_relu, limits=limits,
-        )  # fmt: skip
+        found = bounded(self.chain, self.box, rows, lines, multipliers, after_relu=self.after_relu)
         return found, best, lines
 
     def _file(
-        self, batch: _Batch, found: Bounded, best: Multipliers, lines: dict[int, PartLines]
+        self, batch: _Batch, found: Bounded, best: Guess, lines: dict[int, PartLines]
     ) -> None:
         values = np.maximum(self.shift(found.values, batch.questions), batch.bounds)
         self.look(found.points, batch.questions)
@@ -202,11 +204,7 @@ class Questions:
         slots = self.store.take(int(keep.sum()))
         self.store.fill(
             slots, keep, batch.questions, values, batch.depth, layers, neurons, batch.signs,
-            {index: best.alpha[index][:, own] for index, own in self.columns.items()},
-            {
-                index: best.beta[index][:, own] if index in best.beta else batch.beta[index]
-                for index, own in self.columns.items()
-            },
+            best.alpha, best.beta,
         )  # fmt: skip
         places = iter(slots.tolist())
         for row, (number, value) in enumerate(zip(batch.questions, values, strict=True)):
@@ -220,7 +218,7 @@ class Questions:
                 question.closed += 0.5 ** int(batch.depth[row])
 
     def _lines(self, index: int, signs: np.ndarray) -> PartLines:
-        base, own, count = self.base[index], self.columns[index], len(signs)
+        base, own, count = self.base[index], slice(self.widths[index]), len(signs)
 
         def cut(values: np.ndarray, fixed: np.ndarray) -> np.ndarray:
             wide = np.repeat(values, count, axis=0)
@@ -238,7 +236,7 @@ class Questions:
 
     def _wide(self, index: int, rows: np.ndarray) -> np.ndarray:
         wide = np.zeros((len(rows), self.chain[index].layer.output_size))
-        wide[:, self.columns[index]] = rows
+        wide[:, : self.widths[index]] = rows
         return wide
 
     @np.errstate(all="ignore")
@@ -247,9 +245,10 @@ class Questions:
         count = len(found.values)
         best, layers = np.zeros(count), np.full(count, -1)
         neurons = np.zeros(count, dtype=np.int64)
-        for index, own in self.columns.items():
-            if not len(own):
+        for index, width in self.widths.items():
+            if not width:
                 continue
+            own = slice(width)
             c = found.coefficients[index][:, own]
             cost = np.where(lines[index].unstable[:, own], lines[index].chord_offset[:, own], 0.0)
             score = cost * np.where(c < 0, -c, _LIKELY * np.abs(c))

@@ -137,10 +137,11 @@ class _Search:
 
     def _refute(self, most: int) -> None:
         """Divide the box for the unsafe sets that are open; keep those that stay so."""
-        chain = compacted(self.chain, self.box, self.bounds, len(self.chain) - 1)
+        small = compacted(self.chain, self.box, self.bounds, len(self.chain) - 1)
+        chain = small.chain
         rows = FloatRows(
-            np.concatenate([one.coefficients for one in self.unsafe]),
-            np.concatenate([one.error for one in self.unsafe]),
+            np.concatenate([one.coefficients[:, small.outputs] for one in self.unsafe]),
+            np.concatenate([one.error[:, small.outputs] for one in self.unsafe]),
             np.concatenate([one.limits for one in self.unsafe]),
         )
 

@@ -42,7 +42,7 @@ def sharpened(
     layers = [layer for layer in sorted(bounds) if layer > 0]
     for number, layer in enumerate(layers):
         share = limits.within(limits.remaining / (len(layers) - number))
-        small = compacted(chain, box, bounds, layer)
+        small = compacted(chain, box, bounds, layer, whole_last=True).chain
         own = bounds[layer].intersected(layer_intervals(small[-1].layer, small[-1].inputs))
         bounds[layer] = _Layer(small, box, own, effort, divisions, executor).run(share)
     return bounds
