@@ -19,6 +19,8 @@ __all__ = ["COMMANDS"]
 @click.option("--data", type=FILE, default=None, help="Labelled points, .npz or .csv.")
 @click.option("--radius", type=RATIONAL, default=None, help="Radius of the balls.")
 @click.option("--norm", type=click.Choice(["linf"]), default="linf", show_default=True)
+@click.option("--semantics", type=click.Choice(["real", "float32"]), default="real",
+              show_default=True, help="float32: as executed, in any order.")  # fmt: skip
 @click.option("--engine", type=ENGINES, default="auto", show_default=True,
               help="search: no MILP, no enumeration; bounds: quick and incomplete.")  # fmt: skip
 @click.option("--jobs", type=click.IntRange(1), default=None,

@@ -12,6 +12,7 @@ from relucert.batch import Point, run_all
 from relucert.commands.prove import Proofs
 from relucert.commands.questions import read_questions
 from relucert.commands.screen import Bar, header, print_json, progress_bar, say
+from relucert.commands.semantics import Semantics, witness_text
 from relucert.errors import UsageError
 from relucert.limits import Limits, usable_cores
 from relucert.memorization.certify_balls import Balls, certify_alone, proved_together
@@ -24,9 +25,7 @@ from relucert.report.records import Item, csv_text, exit_code, how, verdict_reco
 from relucert.report.tables import items_table, print_table, summary
 from relucert.verdict import Interrupted, Proved, Reason, Unknown, Verdict, Violated
 from relucert.verify import Outcome
-from relucert.verify import certify as decide
 from relucert.write.files import check_target, make_folder, write_atomically
-from relucert.write.witness import format_witness
 
 __all__ = ["certify_command"]
 
@@ -40,6 +39,7 @@ def certify_command(
     data: Path | None,
     radius: Fraction | None,
     norm: str,
+    semantics: str,
     engine: str,
     jobs: int | None,
     witness_out: Path | None,
@@ -63,6 +63,7 @@ def certify_command(
     check_target(csv_path)
     check_target(witness_out, folder=data is not None)
     network = read_network(network_path)
+    meaning = Semantics.wanted(semantics, network_path, network, proof_path is not None)
     proofs = Proofs.wanted(
         proof_path, exact_check, engine, network_path, property_path,
         lambda: Limits(timeout, memory, threads), seed,
@@ -70,9 +71,9 @@ def certify_command(
 
     def question(query: Query, bar: Bar) -> Outcome:
         if proofs is not None:
-            return proofs.certify(network, query, bar.work)
-        return decide(
-            network, query, engine=engine, timeout=timeout, solver=solver, threads=threads,
+            return meaning.labelled(query, proofs.certify(network, query, bar.work))
+        return meaning.certify(
+            query, engine=engine, timeout=timeout, solver=solver, threads=threads,
             memory=memory, seed=seed, jobs=jobs, progress=bar.work,
         )  # fmt: skip
 
@@ -92,29 +93,31 @@ def certify_command(
 
         known: dict[int, Outcome] = {}
         stopped = False
-        if engine == "auto" and proofs is None:
+        by_itself = engine != "auto" or proofs is not None or meaning.is_float32
+        if not by_itself:
             known, stopped = _proved_together(network, points, ball)
 
         def answer(point: Point, bar: Bar) -> Outcome:
             if point.row in known:
                 return known[point.row]
-            if engine != "auto" or proofs is not None:
+            if by_itself:
                 return question(ball(point), bar)
-            return certify_alone(
+            return meaning.labelled(ball(point), certify_alone(
                 network, ball(point), seed, timeout=timeout, solver=solver, threads=threads,
                 memory=memory, jobs=jobs, progress=bar.work,
-            )  # fmt: skip
+            ))  # fmt: skip
 
         asked = [point for point in points if point.row in known] if stopped else points
         items, rows, whole = _many_points(asked, answer, radius)
         whole = whole and not stopped
-        memorization = MemorizationResult.of(questions.file, radius, clip is not None, items,
-                                             len(points), questions.note)  # fmt: skip
+        memorization = None if meaning.is_float32 else MemorizationResult.of(
+            questions.file, radius, clip is not None, items, len(points), questions.note
+        )  # fmt: skip
     _write_witnesses(witness_out, items, single=property_path is not None)
     if csv_path is not None:
         write_atomically(csv_path, csv_text(_CSV_HEADER, rows).encode())
     records = {} if proofs is None else proofs.records
-    _show(network_path, network, items, seed, memorization, as_json, records)
+    _show(network_path, network, items, seed, memorization, as_json, records, meaning)
     return exit_code([item.verdict for item in items], whole)
 
 
@@ -213,11 +216,10 @@ def _write_witnesses(path: Path | None, items: list[Item], single: bool) -> None
     for item in items:
         if not isinstance(item.verdict, Violated):
             continue
-        witness = item.verdict.witness
         target = path if single else path / f"{item.name.replace(' ', '_')}.txt"
         if not single:
             make_folder(path)
-        write_atomically(target, format_witness(witness.input, witness.output).encode())
+        write_atomically(target, witness_text(item.verdict.witness).encode())
 
 
 def _show(
@@ -228,6 +230,7 @@ def _show(
     memorization: MemorizationResult | None,
     as_json: bool,
     proofs: dict[str, dict[str, Any]],
+    meaning: Semantics,
 ) -> None:
     if as_json:
         results: list[dict[str, Any]] = [
@@ -237,12 +240,12 @@ def _show(
             for item in items
         ]
         whole = {} if memorization is None else {"memorization": memorization.record}
-        print_json(header(network_path, seed) | whole | {"results": results})
+        head = header(network_path, seed) | {"semantics": meaning.word}
+        print_json(head | whole | {"results": results})
         return
-    print_table(items_table(f"{network.name}: robust for real arithmetic?", items))
+    print_table(items_table(f"{network.name}: {meaning.title}", items))
     if len(items) == 1 and isinstance(items[0].verdict, Violated):
-        witness = items[0].verdict.witness
-        print(format_witness(witness.input, witness.output), end="")
+        print(witness_text(items[0].verdict.witness), end="")
     if memorization is not None:
         print(memorization.words)
     for record in proofs.values():

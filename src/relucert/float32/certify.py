@@ -52,6 +52,7 @@ class _Job:
     solver: str
     limits: Limits
     seed: int
+    jobs: int
     progress: Progress | None
 
 
@@ -66,6 +67,7 @@ def certify_float32(
     threads: int = 1,
     memory: float = math.inf,
     seed: int = 0,
+    jobs: int = 1,
     progress: Progress | None = None,
 ) -> Outcome:
     """Decide whether any float32 execution on the query's boxes has an unsafe output.
@@ -79,7 +81,7 @@ def certify_float32(
     """
     query.fits(network.input_size, network.output_size)
     limits = Limits(timeout, memory, threads)
-    job = _Job(network, program, query, engine, solver, limits, seed, progress)
+    job = _Job(network, program, query, engine, solver, limits, seed, jobs, progress)
     verdicts: list[Verdict] = []
     for case in query.cases:
         verdicts.append(_decide(job, case))
@@ -107,7 +109,7 @@ def _decide(job: _Job, case: Case) -> Verdict:
     outcome = certify(
         job.network, Query((larger,), job.query.name), engine=job.engine,
         timeout=job.limits.remaining, solver=job.solver, threads=job.limits.threads,
-        memory=job.limits.memory, seed=job.seed, progress=job.progress,
+        memory=job.limits.memory, seed=job.seed, jobs=job.jobs, progress=job.progress,
     )  # fmt: skip
     if isinstance(outcome.verdict, Proved):
         return outcome.verdict

@@ -8,7 +8,7 @@ one monomial; ``drift``, what errors of the run's starting values become. Then
 
     |executed - real| <= drift + gamma_count * size + 8 * count * eta * reach,
 
-whatever the order of the operations. A ReLU, maximum, clipping or slope ends the run.
+whatever the order of the sums. A ReLU, maximum, clipping or slope ends the run.
 """
 
 from __future__ import annotations
@@ -35,7 +35,6 @@ ETA = 2.0**-126
 LARGEST = 2.0**124
 """An eighth of where float32 overflows; sums that stay below it cannot overflow in any order."""
 
-_ROUNDINGS = 6  # of a weight, a bias, a divisor, its reciprocal, a product, a last addition
 _MOST = 2**22
 
 
@@ -145,7 +144,7 @@ class _State:
         reach = _at_least_one(weight) @ self.reach[inputs] + np.maximum(1.0, np.abs(block.bias))
         self.reach[at] = _up(reach * np.maximum(1.0, over) * step.factor)
         before = int(self.count[inputs].max(initial=0))
-        self.count[at] = before + row_terms(block.matrix) + _ROUNDINGS + step.roundings
+        self.count[at] = before + _roundings(block) + step.roundings
 
     def _chosen(self, block: Block) -> np.ndarray:
         """The error of a value chosen among others: no more than the worst of these.
@@ -153,7 +152,7 @@ class _State:
         Rows that hold a constant, an operand, are off by its rounding.
         """
         error = _row_maximum(block, self.total(block.inputs))
-        return np.asarray(np.maximum(error, float32_error(block.bias)))
+        return _up(np.maximum(error, float32_error(block.bias)) + ETA)  # eta: flushed to zero
 
     def _sloped(self, block: Block) -> np.ndarray:
         """``a x`` rounds ``a``, ``x`` and the product; |a| is at most the largest weight, or 1."""
@@ -188,6 +187,20 @@ class _State:
             highest = np.clip(np.maximum(highest, 0.0), step.low, step.high)
         self.low[at] = np.where(constant, block.bias, lowest)
         self.high[at] = np.where(constant, block.bias, highest)
+
+
+def _roundings(block: Block) -> int:
+    """At most so many roundings meet one monomial in the block; one more is counted for luck.
+
+    Additions; a product where weights are not 1 or -1; the weight or bias itself where float32
+    does not hold it; a divisor, its reciprocal and a product where there is one.
+    """
+    entries = np.asarray(block.matrix.data if sp.issparse(block.matrix) else block.matrix)
+    additions = max(0, row_terms(block.matrix) - 1) + int(block.bias.any())
+    products = int(bool((np.abs(entries) != 1).any()))
+    stored = int(bool(float32_error(entries).any() or float32_error(block.bias).any()))
+    quotients = 3 * int(bool((block.divisor != 1).any()))
+    return 1 + additions + products + stored + quotients
 
 
 def _at_least_one(weight: Matrix) -> Matrix:

@@ -46,7 +46,14 @@ def verdict_record(verdict: Verdict) -> dict[str, Any]:
         record["witness"] = {
             "input": [format_rational(value) for value in verdict.witness.input],
             "output": [nearest_float(value) for value in verdict.witness.output],
+            "valid_in": list(verdict.witness.valid_in),
         }
+        if verdict.witness.run is not None:
+            run = verdict.witness.run
+            record["witness"] |= {
+                "float32_output": [nearest_float(value) for value in run.output],
+                "float32_order": run.order,
+            }
     else:
         record |= {"reason": verdict.reason.name.lower(), "detail": verdict.detail}
         if verdict.standing is not None:
