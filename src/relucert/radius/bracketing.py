@@ -26,29 +26,22 @@ from relucert.milp.pulp_model import check_solver
 from relucert.milp.smallest_ball import Nearest, nearest_unsafe
 from relucert.milp.tighten import tighten
 from relucert.network import Network
-from relucert.query import Case, Decision, Polyhedron, Query, robustness_query
-from relucert.radius.together import LARGEST, Start, starts_together
+from relucert.query import Decision, Polyhedron
+from relucert.radius.together import Start, starts_together
+from relucert.radius.upper_end import UpperEnd
 from relucert.radius_bracket import RadiusBracket
-from relucert.search.attack import Attack, attack_case
-from relucert.search.margins import Margins
-from relucert.search.nearest import Near, nearest_candidates
-from relucert.verdict import Method, Proved, Reason, Violated, Witness
+from relucert.verdict import Method, Proved, Reason, Violated
 from relucert.verify import certify
 
 __all__ = ["robustness_radius"]
 
-_HALVINGS = 12
-_ATTACK_SECONDS = 0.5
-_ATTACK_ROUNDS = 4
 _TIGHTEN_SHARE = 0.2
 _BELOW = Fraction(9991, 10000)  # a proof at this share of the upper end closes the bracket
 _MOST_REFUTATIONS = 40
 _FIRST_SHARE, _FIRST_SECONDS = 0.4, 120.0
 _STEPS, _STEP_SHARE, _STEP_SECONDS = 5, 0.2, 30.0
 _FAR_APART = 2
-_SETTLING_STEPS = 10
 _FEW_RELUS = 150  # up to here the MILP closes most brackets that the search leaves open
-_PUSHES = (0.0, 1e-9, 1e-8, 1e-7, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2)
 
 Progress = Callable[[str], None]
 
@@ -101,7 +94,7 @@ class _Ball:
     chain: list[Relaxation]
 
 
-class _Search:
+class _Search(UpperEnd):
     """The bracket while it shrinks."""
 
     def __init__(
@@ -116,19 +109,10 @@ class _Search:
         solver: str,
         progress: Progress | None,
     ) -> None:
-        self.network, self.point, self.label = network, point, label
-        self.decision, self.clip, self.limits, self.seed = decision, clip, limits, seed
+        super().__init__(network, point, label, decision, clip, limits, seed)
         self.solver, self.progress = solver, progress
-        self.wrong = decision.wrong_outputs(label)
         self.lower = Fraction(0)
-        self.upper: Fraction | None = None
         self.method = Method.BOUNDS
-        self.witness: Witness | None = None
-
-    def query(self, radius: Fraction) -> Query:
-        return robustness_query(
-            self.point, self.label, self.decision, radius=radius, clip=self.clip
-        )
 
     def bracket(self, reason: Reason | None) -> RadiusBracket:
         found = RadiusBracket(self.lower, self.upper, self.method, self.witness)
@@ -138,30 +122,15 @@ class _Search:
     def closed(self) -> bool:
         return self.bracket(None).closed
 
-    def look_at_the_point(self) -> None:
-        """A point that is already misclassified has radius zero."""
-        self._record(self.point)
-
     def begin(self, start: Start) -> None:
         """Take over what was found together with other points; the witness is checked exactly."""
         self.lower = start.proved
         if start.candidate is not None:
-            self._confirm_near(start.candidate)
-
-    def find_a_witness(self) -> None:
-        """Attack balls of growing radius until one holds a witness, then settle it."""
-        largest = self._largest()
-        radius = min(Fraction(1, 64), largest)
-        while self.upper is None and not self.limits.out_of_time:
-            self._attack(radius)
-            if radius >= largest:
-                break
-            radius = min(2 * radius, largest)
-        self._settle()
+            self.confirm_near(start.candidate)
 
     def prove_the_largest(self) -> Reason:
         """Without a witness: try to prove the whole range of inputs; returns why it stays open."""
-        largest = self._largest()
+        largest = self.largest()
         if self.clip is not None and not self.limits.out_of_time:
             self._decide(largest, self.limits.remaining)
         return Reason.TIME if self.limits.out_of_time else Reason.ENGINE
@@ -169,7 +138,7 @@ class _Search:
     def close_from_below(self) -> None:
         """Prove the ball just below the nearest witness; each refutation brings a nearer one."""
         for _ in range(_MOST_REFUTATIONS):
-            radius = self._known_upper() * _BELOW
+            radius = self.known_upper() * _BELOW
             if self.closed or self.limits.out_of_time:
                 return
             share = min(_FIRST_SECONDS, _FIRST_SHARE * self.limits.remaining)
@@ -188,11 +157,11 @@ class _Search:
 
     def bisect(self) -> None:
         """Raise the lower end by proofs in shorter times, nearer where one is not found."""
-        high = self._known_upper()
+        high = self.known_upper()
         for _ in range(_STEPS):
             if self.limits.out_of_time or self.closed:
                 return
-            high = min(high, self._known_upper())
+            high = min(high, self.known_upper())
             middle = Fraction(float_below(_between(self.lower, high)))
             share = min(_STEP_SECONDS, _STEP_SHARE * self.limits.remaining)
             if middle <= self.lower:
@@ -213,8 +182,8 @@ class _Search:
             self.lower, self.method = radius, _weaker(self.method, verdict.method)
             return True
         if isinstance(verdict, Violated):
-            self._record(verdict.witness.input)
-            self._settle()
+            self.record(verdict.witness.input)
+            self.settle()
             return False
         return None
 
@@ -224,7 +193,7 @@ class _Search:
         reached: list[Fraction] = []
         ball = self._bounded_ball()
         for index, part in enumerate(self.wrong):
-            if self._known_upper() < ball.radius * Fraction(9, 10):
+            if self.known_upper() < ball.radius * Fraction(9, 10):
                 ball = self._bounded_ball()
             if not open_parts(ball.chain, ball.box, (part,)):
                 continue
@@ -242,17 +211,17 @@ class _Search:
                 continue
             reached.append(Fraction(nearest.lower))
             if nearest.x is not None:
-                self._confirm_near(nearest.x)
+                self.confirm_near(nearest.x)
             if not nearest.finished:
                 reason = Reason.TIME if self.limits.out_of_time else Reason.SOLVER
-        proven = min([*reached, self._known_upper()])
+        proven = min([*reached, self.known_upper()])
         if proven > self.lower:
             self.lower, self.method = proven, Method.MILP
         return reason
 
     def _bounded_ball(self) -> _Ball:
         """The ball up to the nearest witness, with bounds as tight as a share of the time buys."""
-        radius = self._known_upper()
+        radius = self.known_upper()
         box = Intervals(*self.query(radius).cases[0].box.enclosing_floats)
         share = self.limits.within(_TIGHTEN_SHARE * self.limits.remaining)
         chain = tighten(self.network, box, bound_network(self.network, box), share)
@@ -266,87 +235,10 @@ class _Search:
         start = None
         if self.witness is not None and part.contains(self.witness.output):
             start = np.array([nearest_float(value) for value in self.witness.input])
-        cutoff = float_above(self._known_upper())
+        cutoff = float_above(self.known_upper())
         return nearest_unsafe(
             ball.chain, ball.box, centre, part, cutoff, self.limits, solver=self.solver, start=start
         )
-
-    def _known_upper(self) -> Fraction:
-        if self.upper is None:
-            raise RuntimeError("no witness is known yet")
-        return self.upper
-
-    def _largest(self) -> Fraction:
-        return LARGEST if self.clip is None else self.clip[1] - self.clip[0]
-
-    def _attack(self, radius: Fraction) -> None:
-        query = self.query(radius)
-        attack = Attack(seconds=_ATTACK_SECONDS, rounds=_ATTACK_ROUNDS, seed=self.seed)
-        case: Case = query.cases[0]
-        found = attack_case(self.network, query, case, attack, self.limits).violated
-        if found is not None:
-            self._record(found.witness.input)
-
-    def _settle(self) -> None:
-        """Go from the witness to the nearest one around it, as far as steps lead."""
-        if self.witness is None or not self.upper:
-            return
-        self._shrink_along_segment()
-        clip = self.clip
-        near = Near(
-            np.array([[nearest_float(value) for value in self.point]]),
-            [Margins(self.wrong)],
-            -math.inf if clip is None else float_below(clip[0]),
-            math.inf if clip is None else float_above(clip[1]),
-            float_above(self._known_upper()),
-        )
-        start = np.array([[nearest_float(value) for value in self.witness.input]])
-        rng = np.random.default_rng(self.seed)
-        (found,) = nearest_candidates(self.network, near, rng, start, _SETTLING_STEPS)
-        if found is not None:
-            self._confirm_near(found)
-
-    def _confirm_near(self, x: np.ndarray) -> None:
-        """Push the solver's point outward, a little more each time, until it really is unsafe."""
-        centre = np.array([nearest_float(value) for value in self.point])
-        for push in _PUSHES:
-            if self._record(self._rational(centre + (x - centre) * (1.0 + push))):
-                self._shrink_along_segment()
-                return
-
-    def _shrink_along_segment(self) -> None:
-        """Pull the witness towards the point while it stays unsafe (exactly checked)."""
-        if self.witness is None:
-            return
-        far = np.array([nearest_float(value) for value in self.witness.input])
-        centre = np.array([nearest_float(value) for value in self.point])
-        low, high = 0.0, 1.0
-        for _ in range(_HALVINGS):
-            middle = 0.5 * (low + high)
-            if self._record(self._rational(centre + (far - centre) * middle)):
-                high = middle
-            else:
-                low = middle
-
-    def _rational(self, x: np.ndarray) -> tuple[Fraction, ...]:
-        values = [Fraction(repr(float(value))) for value in x]
-        if self.clip is not None:
-            low, high = self.clip
-            values = [min(max(value, low), high) for value in values]
-        return tuple(values)
-
-    def _record(self, x: tuple[Fraction, ...]) -> bool:
-        """Keep ``x`` when its exact output is unsafe and it is the nearest so far."""
-        distance = max(
-            (abs(a - b) for a, b in zip(x, self.point, strict=True)), default=Fraction(0)
-        )
-        if self.upper is not None and distance >= self.upper:
-            return False
-        output = self.network.evaluate_exactly(x)
-        if not any(part.contains(output) for part in self.wrong):
-            return False
-        self.upper, self.witness = distance, Witness(x, output)
-        return True
 
 
 def _between(low: Fraction, high: Fraction) -> Fraction:
