@@ -58,6 +58,7 @@ def _picture(chart: Chart) -> str:
         # A counter may stand at 0, which a logarithm cannot show.
         scale = {"linthresh": smallest} if min(heights, default=1.0) <= 0 else {}
         axis.set_yscale("symlog" if scale else "log", **scale)
+        _fit_to_data(axis, chart)
     if chart.log_x:
         axis.set_xscale("log")
     right = axis.twinx() if any(series.kind == "share" for series in chart.series) else None
@@ -74,8 +75,6 @@ def _picture(chart: Chart) -> str:
             ticks.set_minor_formatter("")
     axis.set_xlabel(chart.x_label)
     axis.set_ylabel(chart.y_label)
-    if chart.log_y:
-        _fit_to_data(axis, chart)
     axis.grid(visible=True)
     _legend(figure, axis, right)
     text = io.StringIO()
@@ -87,8 +86,8 @@ def _fit_to_data(axis: Any, chart: Chart) -> None:
     """What was measured sets the frame; a wide band may leave it."""
     kinds = ("points", "medians", "cut-off", "steps")
     heights = [y for series in chart.series if series.kind in kinds for y in series.y]
-    if heights and min(heights) > 0:
-        axis.set_ylim(min(heights) / 1.8, max(heights) * 3)
+    if heights:
+        axis.set_ylim(min(heights) / 1.8, max(heights) * 3 or 1.0)
 
 
 def _add(axis: Any, series: Series) -> None:

@@ -246,10 +246,10 @@ def _tables(fits: list[GrowthOf]) -> tuple[Table, ...]:
               (*start_names, "law", "verdict", "log likelihood behind the best",
                "held-out log likelihood per formula", "exponent", "exponent low", "exponent high",
                "c", "c low", "c high", "sigma", "sigma low", "sigma high", "overhead s"),
-              tuple(laws)),
+              tuple(laws), folded=True),
         Table("growth-challenges", "Medians of unseen sizes against their predictive bands",
               (*start_names, "law", "n", "formulas", "predicted", "low", "high", "observed from",
-               "observed to", "outcome"), tuple(challenges)),
+               "observed to", "outcome"), tuple(challenges), folded=True),
         Table("quantiles", "Quantiles per size; “to” is inf where a limit hides them",
               (*start_names, "n", "formulas", "cut off", *bounds), tuple(quantiles), shown=False),
     )  # fmt: skip

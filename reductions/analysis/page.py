@@ -130,11 +130,15 @@ def _table(table: Table) -> str:
     )
     rest = len(table.rows) - _MOST_ROWS
     more = f"<p class='soft'>{rest} more rows are in the CSV.</p>" if rest > 0 else ""
-    return (
-        f'<div class="table"><h3>{escape(table.caption)}</h3><div class="scroll" tabindex="0">'
+    title = f"<h3>{escape(table.caption)}</h3>"
+    content = (
+        '<div class="scroll" tabindex="0">'
         f"<table><thead><tr>{head}</tr></thead><tbody>\n{body}</tbody></table></div>{more}"
-        f'<p class="soft">{link}</p></div>'
+        f'<p class="soft">{link}</p>'
     )
+    if table.folded:
+        return f"<details><summary>{escape(table.caption)}</summary>{content}</details>"
+    return f'<div class="table">{title}{content}</div>'
 
 
 def _cell(value: object, is_text: bool) -> str:

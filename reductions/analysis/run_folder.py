@@ -58,7 +58,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Run:
-    """The whole rows, in the order of the file; ``notes`` says what was left out and why."""
+    """The whole rows, sorted, since runs measure in random order; ``notes``: what was left out."""
 
     folder: Path
     rows: tuple[Row, ...]
@@ -105,7 +105,11 @@ def read_run(folder: str | Path) -> Run:
     notes += _notes(bad, copies)
     if not rows:
         notes.append("the run has no measurement yet")
-    return Run(folder, tuple(rows.values()), tuple(notes), facts)
+    ordered = sorted(
+        rows.values(),
+        key=lambda row: (row.family, row.size, row.ratio or 0.0, row.formula, row.door, row.solver),
+    )
+    return Run(folder, tuple(ordered), tuple(notes), facts)
 
 
 def _text(path: Path) -> str:

@@ -12,13 +12,17 @@ __all__ = ["Figure", "Section", "Table", "slug_of"]
 
 @dataclass(frozen=True)
 class Table:
-    """Header and rows as they go into the CSV; the page rounds numbers and may show fewer rows."""
+    """Header and rows as they go into the CSV; the page rounds numbers and may show fewer rows.
+
+    A ``folded`` table waits behind a click; one that is not ``shown`` is only linked.
+    """
 
     slug: str
     caption: str
     header: tuple[str, ...]
     rows: tuple[tuple[object, ...], ...]
     shown: bool = True
+    folded: bool = False
 
     def table(self) -> list[Sequence[object]]:
         return [self.header, *self.rows]
