@@ -1,6 +1,8 @@
 """The solver adapter and the bounds that do not trust it."""
 
 import itertools
+import signal
+import threading
 import time
 from fractions import Fraction
 
@@ -116,3 +118,38 @@ def test_an_exception_in_a_callback_comes_out():
 def test_memory_limit_is_reported():
     answer = solve_mip(_knapsack(120, 4), Limits(seconds=60, memory=1.0))
     assert answer.status is Status.MEMORY
+
+
+def _dense_model(size):
+    """A linear programme that takes seconds."""
+    rng = np.random.default_rng(0)
+    builder = ModelBuilder()
+    for _ in range(size):
+        builder.variable(-1.0, 1.0, False)
+    for _ in range(size):
+        builder.row(np.arange(size), rng.normal(size=size), -5.0, 5.0)
+    return builder.build(dict(enumerate(rng.normal(size=size))))
+
+
+def test_a_long_programme_gives_the_same_in_a_thread(monkeypatch):
+    model = _dense_model(60)
+    direct = LpSolver(model).minimise(model.cost, Limits())
+    monkeypatch.setattr("relucert.lp.highs._LONG_PROGRAMME", 0)
+    solver = LpSolver(model)
+    for cost in (model.cost, -model.cost, model.cost):
+        found = solver.minimise(cost, Limits())
+        assert found.status is Status.OPTIMAL
+    assert found.objective == pytest.approx(direct.objective)
+
+
+def test_ctrl_c_reaches_a_long_programme(monkeypatch):
+    """Interrupted in the middle of it, long before it would end."""
+    monkeypatch.setattr("relucert.lp.highs._LONG_PROGRAMME", 0)
+    model = _dense_model(500)
+    timer = threading.Timer(0.5, lambda: signal.raise_signal(signal.SIGINT))
+    timer.start()
+    started = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        LpSolver(model).minimise(model.cost, Limits(60.0))
+    timer.join()
+    assert time.monotonic() - started < 10.0

@@ -19,6 +19,8 @@ MIP_TOLERANCE = 1e-7
 """Feasibility and integrality tolerance asked of HiGHS; variables are scaled to about one."""
 
 _SMALLEST_ENTRY = 1e-12
+_LONG_PROGRAMME = 20_000
+_PATIENCE_SECONDS = 1.0
 
 
 class LpSolver:
@@ -29,6 +31,8 @@ class LpSolver:
 
     def __init__(self, model: LinearModel, threads: int = 1) -> None:
         self._highs = _loaded(model, threads, relaxed=True)
+        # A small programme ends before anyone presses Ctrl-C; a thread each would cost more.
+        self._long = model.rows.nnz > _LONG_PROGRAMME
 
     def minimise(self, cost: np.ndarray, limits: Limits) -> Answer:
         """Minimise ``cost @ x``; duals come with OPTIMAL, a Farkas ray with INFEASIBLE."""
@@ -36,7 +40,13 @@ class LpSolver:
         size = len(cost)
         highs.changeColsCost(size, np.arange(size, dtype=np.int32), cost)
         highs.setOptionValue("time_limit", highs.getRunTime() + min(limits.remaining, 1e9))
-        highs.run()
+        if self._long:
+            watch = _Watch(limits, None, None)
+            watch.attach(highs)
+            _run_interruptibly(highs, watch)
+            watch.detach(highs)
+        else:
+            highs.run()
         status, detail = _status(highs)
         if status is Status.OPTIMAL:
             solution = highs.getSolution()
@@ -111,6 +121,12 @@ class _Watch:
         if self.stop is not None:
             highs.cbMipImprovingSolution += self.on_solution
 
+    def detach(self, highs: Any) -> None:
+        highs.cbMipInterrupt -= self.on_interrupt
+        highs.cbSimplexInterrupt -= self.on_interrupt
+        if self.stop is not None:
+            highs.cbMipImprovingSolution -= self.on_solution
+
     def on_interrupt(self, event: Any) -> None:
         if self.reason is None and self.limits.out_of_memory:
             self.reason = Status.MEMORY
@@ -150,7 +166,8 @@ def _run_interruptibly(highs: Any, watch: _Watch) -> None:
             pass
     except KeyboardInterrupt:
         watch.cancelled.set()
-        done.wait()
+        # Presolve asks nobody: who leaves the process then has to end it without clean-up.
+        done.wait(_PATIENCE_SECONDS)
         raise
 
 
