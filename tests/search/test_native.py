@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -102,3 +103,29 @@ def test_a_search_with_stored_machine_code_does_not_import_numba():
     verdict, modules = done.stdout.splitlines()
     assert verdict.startswith("Proved")
     assert modules == "[]"
+
+
+HEAVY = {
+    "numba", "pulp", "highspy", "matplotlib", "networkx", "onnxruntime", "sklearn", "pysat",
+    "scipy.optimize", "relucert.prover.prove",
+}  # fmt: skip
+EASY = """
+import sys
+from relucert.cli import main
+try:
+    main(sys.argv[1:])
+except SystemExit as end:
+    print("code", end.code)
+print("loaded", *sorted(sys.modules.keys()))
+"""
+
+
+@pytest.mark.parametrize("question", ["robust_10_0.03", "output_range"])
+def test_the_command_line_loads_no_more_than_an_easy_question_needs(question):
+    digits = Path(__file__).parents[2] / "instances/digits"
+    question = digits / f"properties/{question}.vnnlib"
+    command = [sys.executable, "-c", EASY, "certify", digits / "dense_16x2.onnx", question]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+    *_, code, loaded = done.stdout.splitlines()
+    assert code == "code 0"
+    assert not HEAVY & set(loaded.split())

@@ -6,10 +6,9 @@ import time
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from relucert.batch import Point, run_all
-from relucert.commands.prove import Proofs
 from relucert.commands.questions import read_questions
 from relucert.commands.screen import Bar, header, print_json, progress_bar, say
 from relucert.commands.semantics import Semantics, witness_text
@@ -26,6 +25,9 @@ from relucert.report.tables import items_table, print_table, summary
 from relucert.verdict import Interrupted, Proved, Reason, Unknown, Verdict, Violated
 from relucert.verify import Outcome
 from relucert.write.files import check_target, make_folder, write_atomically
+
+if TYPE_CHECKING:
+    from relucert.commands.prove import Proofs
 
 __all__ = ["certify_command"]
 
@@ -64,7 +66,7 @@ def certify_command(
     check_target(witness_out, folder=data is not None)
     network = read_network(network_path)
     meaning = Semantics.wanted(semantics, network_path, network, proof_path is not None)
-    proofs = Proofs.wanted(
+    proofs = _proofs(
         proof_path, exact_check, engine, network_path, property_path,
         lambda: Limits(timeout, memory, threads), seed,
     )  # fmt: skip
@@ -119,6 +121,15 @@ def certify_command(
     records = {} if proofs is None else proofs.records
     _show(network_path, network, items, seed, memorization, as_json, records, meaning)
     return exit_code([item.verdict for item in items], whole)
+
+
+def _proofs(path: Path | None, exact_check: bool, *others: Any) -> Proofs | None:
+    """None when no proof is asked for: most runs need not wait for the prover to be loaded."""
+    if path is None and not exact_check:
+        return None
+    from relucert.commands.prove import Proofs
+
+    return Proofs.wanted(path, exact_check, *others)
 
 
 def _source(
