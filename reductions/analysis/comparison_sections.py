@@ -15,7 +15,7 @@ from reductions.analysis.wording import joined, number, seconds
 
 __all__ = ["agreement_section", "cactus_section", "ratio_section"]
 
-_KINDS = {None: "all formulas", "sat": "satisfiable formulas", "unsat": "unsatisfiable formulas"}
+_KINDS = {None: "formulas", "sat": "satisfiable formulas", "unsat": "unsatisfiable formulas"}
 _FEWEST_RATIOS = 3
 _MOST_CURVES = 6
 
@@ -115,7 +115,8 @@ def _cactus(measured: Measured, answer: str | None) -> Iterator[Figure]:
     if series:
         total = len({row.formula for row in measured.of(answer=answer)})
         chart = Chart(
-            slug_of("cactus", answer or "all"), f"Cactus: {_KINDS[answer]}", "formulas decided",
+            slug_of("cactus", answer or "all"),
+            f"Cactus: {'all ' if answer is None else ''}{_KINDS[answer]}", "formulas decided",
             "CPU seconds for one formula", tuple(series),
         )  # fmt: skip
         yield Figure(chart, f"{total} {_KINDS[answer]} in the run; in brackets, how many decided.")

@@ -63,7 +63,10 @@ def _picture(chart: Chart) -> str:
         axis.set_xscale("log")
     right = axis.twinx() if any(series.kind == "share" for series in chart.series) else None
     for series in chart.series:
-        _add(right if series.kind == "share" and right is not None else axis, series)
+        # Open triangles are explained by the door's other marks, where it has any.
+        alone = not any(s.kind == "medians" and s.colour == series.colour for s in chart.series)
+        place = right if series.kind == "share" and right is not None else axis
+        _add(place, series, named=series.kind != "cut-off" or alone)
     if right is not None:
         right.set_ylim(-0.02, 1.02)
         right.set_ylabel("satisfiable fraction")
@@ -90,7 +93,7 @@ def _fit_to_data(axis: Any, chart: Chart) -> None:
         axis.set_ylim(min(heights) / 1.8, max(heights) * 3 or 1.0)
 
 
-def _add(axis: Any, series: Series) -> None:
+def _add(axis: Any, series: Series, *, named: bool) -> None:
     colour = _COLOURS[series.colour % len(_COLOURS)]
     marker = _MARKERS[series.colour % len(_MARKERS)]
     dash = _DASHES[series.colour % len(_DASHES)]
@@ -102,7 +105,16 @@ def _add(axis: Any, series: Series) -> None:
             linewidth=1.4, label=series.name,
         )  # fmt: skip
     elif series.kind == "cut-off":
-        axis.plot(series.x, series.y, "^", color=colour, markersize=7, fillstyle="none", mew=1.3)
+        axis.plot(
+            series.x,
+            series.y,
+            "^",
+            color=colour,
+            markersize=7,
+            fillstyle="none",
+            mew=1.3,
+            label=series.name if named else None,
+        )
     elif series.kind == "band":
         axis.fill_between(series.x, series.low, series.high, color=colour, alpha=0.22, lw=0)
     elif series.kind == "limit":
@@ -126,7 +138,7 @@ def _legend(figure: Any, axis: Any, right: Any) -> None:
         more = right.get_legend_handles_labels()
         handles, labels = handles + more[0], labels + more[1]
     if handles:
-        columns = 1 if max(map(len, labels)) > 26 else 2
+        columns = 1 if max(map(len, labels)) > 28 else 2
         figure.legend(handles, labels, loc="outside upper left", ncols=columns, handlelength=2.4)
 
 

@@ -98,7 +98,8 @@ def encoding_section(measured: Measured, pairs: list[Transfer]) -> Section | Non
         f"{door.name}: at n = {door.sizes[1]} its median is {'over ' if door.hidden else ''}"
         f"{door.medians[1] / max(reference.medians[1], 1e-3):.0f} times that of {reference.name}, "
         "and its hard formulas of a size are not the other's (rank correlation "
-        f"{number(rho.value, 2)}): mostly the encoding is what is hard, not the formula."
+        f"{number(rho.value, 2)}): mostly the encoding or the method is what is "
+        "hard, not the formula."
         for door in doors
         if (rho := within.get(door.name)) is not None
         and rho.value < _STRONG
