@@ -16,7 +16,7 @@ from relucert.network import Network
 from relucert.query import Box, Case, Polyhedron, Query
 from relucert.search import few_inputs, few_inputs_parallel
 from relucert.search.enumerate import enumerate_case
-from relucert.search.exploration import concluded, hand_over
+from relucert.search.exploration import Exploration, concluded, hand_over
 from relucert.search.few_inputs import search_few_inputs
 from relucert.search.star.pool import OPEN, VACANT
 from relucert.verdict import Proved, Reason, Unknown, Violated
@@ -30,6 +30,7 @@ def tiny_slices():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(few_inputs, "_ALONE", 1)
         patch.setattr(few_inputs_parallel, "next_slice", lambda *_: 1)
+        patch.setattr(few_inputs, "next_slice", lambda *_: 1)
         yield
 
 
@@ -184,3 +185,22 @@ def test_an_interruption_ends_all_threads(monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         _searched(*_hard(), 2)
     assert threading.active_count() == 1
+
+
+def test_a_node_that_takes_long_is_not_waited_for(monkeypatch):
+    """What was certified before it still holds, and counts."""
+    ordinary = Exploration.visit
+
+    def slow(one, nodes):
+        if one.visited > 20:
+            time.sleep(3.0)
+        return ordinary(one, nodes)
+
+    monkeypatch.setattr(Exploration, "visit", slow)
+    started = time.monotonic()
+    found = _searched(*_hard(), 1, Limits(0.7))
+    assert isinstance(found, Unknown)
+    assert found.reason is Reason.TIME
+    assert found.standing.margin < 0
+    assert time.monotonic() - started < 3.0
+    time.sleep(3.0)

@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 
@@ -37,11 +38,13 @@ MAX_FREE_INPUTS = 16
 """Above this many varying inputs halving them is hopeless."""
 
 Progress = Callable[[str], None]
+Result = TypeVar("Result")
 
 _FIRST_ATTACK = Attack(points=48, steps=25, rounds=1, seconds=0.3)
 _REPORT_SECONDS = 1.0
 _FIRST_NODES = 1
 _LOOK_SECONDS = 0.2
+_PATIENCE_SECONDS = 0.5
 _ALONE = 200  # nodes that one thread visits before others join: most searches end earlier
 _TOO_SHORT_TO_COMPILE = 5.0
 _TUNING = Tuning()
@@ -127,10 +130,7 @@ def _with_seed(seed: int) -> Attack:
 def _run(first: Exploration, jobs: int, progress: Progress | None) -> Verdict:
     """Visit nodes in slices of time until none is open or a limit is reached."""
     limits = first.subject.limits
-    verdict = _first_visit(first)
-    if verdict is not None:
-        return verdict
-    nodes, reported = 2 * _FIRST_NODES, time.monotonic()
+    nodes, reported = _FIRST_NODES, time.monotonic()
     while first.open:
         if jobs > 1 and first.visited >= _ALONE:
             return explore_together(first, jobs, nodes, progress)
@@ -139,9 +139,9 @@ def _run(first: Exploration, jobs: int, progress: Progress | None) -> Verdict:
             return Unknown(reason, standing=first.standing)
         started, before = time.monotonic(), first.visited
         most = nodes if jobs == 1 else min(nodes, _ALONE - before)
-        verdict = first.visit(most)
+        verdict = _visited(first, most)
         if isinstance(verdict, Unknown):
-            return replace(verdict, standing=first.standing)
+            return replace(verdict, standing=verdict.standing or first.standing)
         if verdict is not None:
             return verdict
         full = first.visited - before >= most
@@ -152,27 +152,46 @@ def _run(first: Exploration, jobs: int, progress: Progress | None) -> Verdict:
     return concluded([first])
 
 
-def _first_visit(first: Exploration) -> Verdict | None:
-    """The first node in a thread of its own, because that may load or compile the kernels.
+def _visited(first: Exploration, nodes: int) -> Verdict | None:
+    """`Exploration.visit`; a single node in a thread of its own, for it may take long.
 
-    The compiler calls back into Python, where Ctrl-C would be printed and forgotten; signals
-    reach the main thread only.
+    The first may load or compile the kernels, and one of a wide network is not waited for beyond
+    the time limit.
     """
-    found: list[Verdict | BaseException | None] = []
+    if nodes > 1:
+        return first.visit(nodes)
+    standing = first.standing
+    try:
+        return _aside(lambda: first.visit(nodes), first.subject.limits)
+    except TimeoutError:
+        return Unknown(Reason.TIME, standing=standing)
+    except KeyboardInterrupt:  # the thread still has a node in hand
+        raise Interrupted(standing) from None
+
+
+def _aside(work: Callable[[], Result], limits: Limits) -> Result:
+    """What ``work`` returns, done in a thread; TimeoutError when ``limits`` are exceeded by it.
+
+    Signals reach the main thread only: the compiler calls back into Python, where Ctrl-C would
+    be printed and forgotten.
+    """
+    found: list[Result] = []
+    failed: list[BaseException] = []
     done = threading.Event()
 
-    def visit() -> None:
+    def run() -> None:
         try:
-            found.append(first.visit(_FIRST_NODES))
+            found.append(work())
         except BaseException as error:  # raised again in the thread that asked
-            found.append(error)
+            failed.append(error)
         done.set()
 
-    threading.Thread(target=visit, daemon=True).start()
+    threading.Thread(target=run, daemon=True).start()
     while not done.wait(_LOOK_SECONDS):
-        pass
-    if isinstance(found[0], BaseException):
-        raise found[0]
+        if limits.out_of_time and not done.wait(_PATIENCE_SECONDS):
+            raise TimeoutError
+    if failed:
+        raise failed[0]
     return found[0]
 
 
@@ -190,7 +209,7 @@ def _kernel(progress: Progress | None, limits: Limits) -> Callable[..., int] | N
         return None
     if progress is not None:
         progress("compiling the search kernels (once, about 20 s)")
-    return compiled_kernel()
+    return _aside(compiled_kernel, Limits())
 
 
 def _root_pool(subject: Subject, chain: list[Relaxation], seed: int) -> Pool:
