@@ -51,7 +51,7 @@ def test_a_deep_tree(tmp_path, depth):
 
 def test_a_gzip_bomb_is_not_unpacked(tmp_path):
     path = tmp_path / "bomb.rcp"
-    header = b"relucert-proof 1\nnetwork sha256:00\nquery sha256:00\nsemantics real\ncase 0\n"
+    header = b"relucert-proof 2\nnetwork sha256:00\nquery sha256:00\nsemantics real\ncase 0\n"
     path.write_bytes(gzip.compress(header + b"b\n" * 5_000_000, compresslevel=9))
     assert path.stat().st_size < 200_000
     with pytest.raises(FileError, match="more than 50,000 bytes"):

@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
+from support.proof_steps import bounded_one, lower_bound
 from support.random_networks import boxes, corner_values, networks, questions
 
 from relucert.limits import Limits
 from relucert.network import Network
 from relucert.proof.arithmetic import Objective
 from relucert.proof.check import ARITHMETICS, Accepted, check_proof
-from relucert.proof.region import Refused, bounded, halves, input_halves, lower_bound, root_region
+from relucert.proof.region import Refused, halves, input_halves, root_region
 from relucert.proof.subject import Subject
 from relucert.prover.prove import prove
 from relucert.query import Box, Case, Polyhedron, Query
@@ -89,7 +90,7 @@ def test_bounds_are_never_above_exact_values(name, walk, data):
         for index, layer in enumerate(network.layers)
     }
     try:
-        region = bounded(arithmetic, network, root_region(Case(box, (Polyhedron((), ()),))), {})
+        region = bounded_one(arithmetic, network, root_region(Case(box, (Polyhedron((), ()),))), {})
     except Refused:  # beyond the range of float64
         assume(False)
     for on_input, number in steps:
@@ -114,7 +115,7 @@ def test_bounds_are_never_above_exact_values(name, walk, data):
             first, second = halves(network, region, layer, neuron)
             region = first if values[layer][neuron] >= 0 else second
         if number % 2:
-            region = bounded(arithmetic, network, region, given_slopes if number % 3 else {})
+            region = bounded_one(arithmetic, network, region, given_slopes if number % 3 else {})
     assert not region.empty
     for pre, exact in zip(region.layers, values, strict=True):
         for low, high, value in zip(pre.lower, pre.upper, exact, strict=True):

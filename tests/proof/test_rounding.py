@@ -8,11 +8,12 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from support.proof_steps import bounded_one, lower_bound
 
 from relucert.network import Layer, Network
 from relucert.proof.arithmetic import Bounds, Objective
 from relucert.proof.exact_rows import Exact
-from relucert.proof.region import Refused, Region, bounded, halves, lower_bound
+from relucert.proof.region import Refused, Region, halves
 from relucert.proof.rounded import Rounded
 
 
@@ -52,16 +53,16 @@ def test_rounded_bounds_are_weaker_than_exact_ones(seed):
     radius = np.abs(rng.normal(size=network.input_size)) * 10.0 ** rng.integers(-9, 3)
     box = Bounds(centre - radius, centre + radius)
     try:
-        region = bounded(rounded, network, Region(box, (), {}, (0,)), {})
+        region = bounded_one(rounded, network, Region(box, (), {}, (0,)), {})
     except Refused:
         pytest.skip("beyond the range of float64")
     region = random_signs(rng, network, region)
-    inputs = box
+    inputs = Bounds.stacked([box])
     for index, layer in enumerate(network.layers):
         wide, narrow = rounded.interval(index, inputs), exact.interval(index, inputs)
         assert (wide.lower <= narrow.lower).all()
         assert (wide.upper >= narrow.upper).all()
-        inputs = region.layers[index].after(layer)
+        inputs = Bounds.stacked([region.layers[index].after(layer)])
     if region.empty:
         return
     betas = {

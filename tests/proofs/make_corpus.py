@@ -192,7 +192,7 @@ def malformed(proofs: dict[str, list[str]]) -> dict[str, bytes]:
         "hash-of-another-network": packed([lines[0], other, *lines[2:]]),
         "hash-of-another-query": packed([*lines[:2], lines[2][:-1] + "x", *lines[3:]]),
         "hashes-swapped": packed([lines[0], lines[2], lines[1], *lines[3:]]),
-        "another-version": packed(["relucert-proof 2", *lines[1:]]),
+        "another-version": packed(["relucert-proof 3", *lines[1:]]),
         "another-semantics": packed([*lines[:3], "semantics float32", *lines[4:]]),
         "not-a-proof": packed(["hello"]),
         "not-compressed": ("\n".join(lines) + "\n").encode(),

@@ -1,13 +1,13 @@
 """What the checker asks of an arithmetic; `rounded` and `exact_rows` give it.
 
-Bounds are float64 numbers in both, rounded outward: a valid bound may always be made weaker.
-What an arithmetic works out in between is its own affair.
+Several regions are worked on at once. Bounds are float64 numbers in both arithmetics, rounded
+outward: a valid bound may always be made weaker. What comes in between is their own affair.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
 from typing import Any, Protocol, TypeVar
@@ -17,7 +17,7 @@ import numpy as np
 from relucert.network import Layer
 from relucert.proof.records import SLOPE_STEPS
 
-__all__ = ["Arithmetic", "Bounds", "Objective", "Relaxation"]
+__all__ = ["Arithmetic", "Bounds", "Chosen", "Objective", "Relaxation"]
 
 Rows = TypeVar("Rows")
 _NEARLY_ONE = 1023 / 1024
@@ -25,24 +25,40 @@ _NEARLY_ONE = 1023 / 1024
 
 @dataclass(frozen=True, eq=False)
 class Bounds:
-    """``lower <= value <= upper``, both float64 (values,)."""
+    """``lower <= value <= upper``, both float64: (values,), or (regions, values) when stacked."""
 
     lower: np.ndarray
     upper: np.ndarray
 
-    @property
-    def finite(self) -> bool:
-        """Whether there is no infinity and no NaN."""
-        return bool(np.isfinite(self.lower).all() and np.isfinite(self.upper).all())
+    @classmethod
+    def stacked(cls, several: Sequence[Bounds]) -> Bounds:
+        """Those of several regions, one a row."""
+        return cls(
+            np.stack([one.lower for one in several]), np.stack([one.upper for one in several])
+        )
+
+    def row(self, region: int) -> Bounds:
+        """Those of one region."""
+        return Bounds(self.lower[region], self.upper[region])
 
     @property
-    def contradictory(self) -> bool:
-        """Whether no value satisfies them."""
-        return bool((self.lower > self.upper).any())
+    def finite(self) -> np.ndarray:
+        """Whether there is no infinity and no NaN, for each region."""
+        return np.asarray((np.isfinite(self.lower) & np.isfinite(self.upper)).all(axis=-1))
+
+    @property
+    def contradictory(self) -> np.ndarray:
+        """Whether no value satisfies them, for each region."""
+        return np.asarray((self.lower > self.upper).any(axis=-1))
 
     @cached_property
-    def cache(self) -> dict[str, Any]:
-        """Room for what is derived from these bounds more than once."""
+    def magnitude(self) -> np.ndarray:
+        """The largest absolute values."""
+        return np.asarray(np.maximum(np.abs(self.lower), np.abs(self.upper)))
+
+    @cached_property
+    def cache(self) -> dict[Any, Any]:
+        """Room for what an arithmetic derives from these bounds more than once."""
         return {}
 
     def meet(self, other: Bounds) -> Bounds:
@@ -51,12 +67,8 @@ class Bounds:
 
     def after(self, layer: Layer) -> Bounds:
         """Bounds on the outputs of ``layer``, of whose pre-activations these are bounds."""
-        known: Bounds | None = self.cache.get("after")
-        if known is None:
-            lower = np.where(layer.relu, np.maximum(self.lower, 0.0), self.lower)
-            upper = np.where(layer.relu, np.maximum(self.upper, 0.0), self.upper)
-            known = self.cache["after"] = Bounds(lower, upper)
-        return known
+        lower = np.where(layer.relu, np.maximum(self.lower, 0.0), self.lower)
+        return Bounds(lower, np.where(layer.relu, np.maximum(self.upper, 0.0), self.upper))
 
 
 @dataclass(frozen=True)
@@ -66,33 +78,23 @@ class Objective:
     coefficients: tuple[Fraction, ...]
     limit: Fraction
 
+    @cached_property
+    def cache(self) -> dict[str, Any]:
+        """Room for what an arithmetic derives from these numbers."""
+        return {}
+
 
 @dataclass(frozen=True, eq=False)
 class Relaxation:
     """How the ReLUs of one layer are bounded: by the bounds on its pre-activations z.
 
     Where z >= 0 is known the ReLU is z, where z <= 0 it is 0. Elsewhere (``unstable``) it is at
-    least ``slope / 256 * z`` and at most ``s (z - l)`` for any s >= u / (u - l). ``taken`` times z
-    is known to be at least zero and may be taken off any lower bound: multipliers of fixed
-    signs, with the sign; None for none.
+    least ``slope / 256 * z`` for a slope in 0, ..., 256, and at most ``s (z - l)`` for any
+    s >= u / (u - l). pre: (regions, outputs).
     """
 
     layer: Layer
     pre: Bounds
-    given: Mapping[int, int] = field(default_factory=dict)
-    taken: np.ndarray | None = None
-
-    @classmethod
-    def of(
-        cls, layer: Layer, pre: Bounds, given: Mapping[int, int], taken: np.ndarray | None = None
-    ) -> Relaxation:
-        """Like the constructor; shared where there are no slopes and nothing is taken off."""
-        if given or taken is not None:
-            return cls(layer, pre, given, taken)
-        known: Relaxation | None = pre.cache.get("relaxation")
-        if known is None:
-            known = pre.cache["relaxation"] = cls(layer, pre)
-        return known
 
     @cached_property
     def unstable(self) -> np.ndarray:
@@ -106,16 +108,13 @@ class Relaxation:
 
     @cached_property
     def slopes(self) -> np.ndarray:
-        """Lower slopes times 256, int64: as given, else 256 where u > -l 1023/1024, else 0.
+        """Default lower slopes times 256, int16: 256 where u > -l 1023/1024, else 0.
 
         Not where u > -l: in symmetric boxes the two are often equal, and then the rounding of
         bounds would decide, differently in different arithmetics.
         """
         steep = self.pre.upper > self.pre.lower * -_NEARLY_ONE
-        slopes = np.where(steep, SLOPE_STEPS, 0).astype(np.int64)
-        for neuron, slope in self.given.items():
-            slopes[neuron] = slope
-        return slopes
+        return np.where(steep, SLOPE_STEPS, 0).astype(np.int16)
 
     @cached_property
     def cache(self) -> dict[str, Any]:
@@ -123,25 +122,43 @@ class Relaxation:
         return {}
 
 
+@dataclass(frozen=True, eq=False)
+class Chosen:
+    """What a proof chooses for the rows of one block at one layer.
+
+    regions: (rows,), whose bounds each row goes by. slopes: int16 (rows, outputs), None for the
+    default. taken: (rows, outputs), None for nothing; ``taken * z`` is known to be at least zero
+    and is taken off: multipliers of fixed signs, with the sign.
+    """
+
+    regions: np.ndarray
+    slopes: np.ndarray | None = None
+    taken: np.ndarray | None = None
+
+
 class Arithmetic(Protocol[Rows]):
-    """Linear functions in blocks of rows, each a lower bound on what the block began as."""
+    """Linear functions in blocks of rows, each a lower bound on what the block began as.
+
+    at_once: how many regions it likes to have together.
+    """
 
     name: str
+    at_once: int
 
     def interval(self, index: int, inputs: Bounds) -> Bounds:
         """Bounds on the pre-activations of layer ``index`` for inputs of the layer in bounds."""
 
-    def units(self, index: int, neurons: np.ndarray) -> Rows:
-        """Rows z_n and then rows -z_n over the pre-activations of layer ``index``."""
+    def units(self, index: int, neurons: np.ndarray, sides: np.ndarray) -> Rows:
+        """Rows ``side * z_neuron`` over the pre-activations of layer ``index``; sides 1 or -1."""
 
-    def objective(self, objective: Objective, outputs: Bounds) -> Rows:
-        """One row: the objective over the network's outputs, which are within ``outputs``."""
+    def objectives(self, objectives: Sequence[Objective], outputs: Bounds) -> Rows:
+        """A row for each region: its objective over the outputs, which are within ``outputs``."""
 
-    def before_relu(self, rows: Rows, relaxation: Relaxation) -> Rows:
+    def before_relu(self, rows: Rows, relaxation: Relaxation, chosen: Chosen) -> Rows:
         """Rows over a layer's outputs become rows over its pre-activations."""
 
-    def before_affine(self, rows: Rows, index: int, inputs: Bounds) -> Rows:
+    def before_affine(self, rows: Rows, index: int, inputs: Bounds, regions: np.ndarray) -> Rows:
         """Rows over a layer's pre-activations become rows over its inputs."""
 
-    def minimum(self, rows: Rows, box: Bounds) -> np.ndarray:
-        """At most the least value of every row over the box, float64; NaN is no bound."""
+    def minimum(self, rows: Rows, box: Bounds, regions: np.ndarray) -> np.ndarray:
+        """At most the least value of every row over its region's box; NaN is no bound."""

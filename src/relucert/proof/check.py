@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from relucert.network import Network
-from relucert.proof.arithmetic import Arithmetic
+from relucert.proof.arithmetic import Arithmetic, Objective
 from relucert.proof.exact_rows import Exact
 from relucert.proof.records import (
     BoundRecord,
@@ -19,16 +20,18 @@ from relucert.proof.records import (
     InputSplitRecord,
     Record,
     ReluSplitRecord,
+    TreeRecord,
+    TuneRecord,
 )
 from relucert.proof.region import (
     Refused,
     Region,
     bounded,
+    closed,
     halves,
     input_halves,
-    lower_bound,
-    mixed,
     root_region,
+    tuned,
 )
 from relucert.proof.rounded import Rounded
 from relucert.proof.stream import MAX_BYTES, ProofReader
@@ -40,6 +43,8 @@ __all__ = ["ARITHMETICS", "Accepted", "Checked", "NotAccepted", "check_proof", "
 ARITHMETICS: dict[str, Callable[[Network], Arithmetic[Any]]] = {"rounded": Rounded, "exact": Exact}
 _MAX_DEPTH = 1_000_000
 _MAX_HELD = 8 * 1024**3
+_BYTES_EACH = 256  # of the bounds of one region, and of what is derived from them and kept
+_MOST_AHEAD, _VALUES_AHEAD = 512, 2**20
 _SHOWN = 60
 
 Progress = Callable[[int, int], None]
@@ -94,45 +99,172 @@ def check_proof(
     checker = _Checker(ARITHMETICS[arithmetic](network), network, query, reader, progress)
     try:
         return checker.run()
+    except _NotShown as refusal:
+        return refusal.found
     except Refused as refusal:
         return NotAccepted(reader.records, reader.text, str(refusal))
 
 
+class _NotShown(Exception):  # noqa: N818 - not an error, as `Refused`
+    """A record read some time ago does not show what it should."""
+
+    def __init__(self, found: NotAccepted) -> None:
+        self.found = found
+
+
 @dataclass(eq=False)
+class _Node:
+    """A region of a tree whose records are read but perhaps not yet worked through.
+
+    region: None while records above it wait. open: the sets that its records leave open.
+    """
+
+    region: Region | None
+    open: set[int]
+    depth: int = 0
+    records: deque[tuple[int, str, TreeRecord]] = field(default_factory=deque)
+    halves: tuple[_Node, _Node] | None = None
+
+    def take(self, number: int, text: str, record: TreeRecord) -> bool:
+        """Note one more record; whether it is the region's last."""
+        self.records.append((number, text, record))
+        if isinstance(record, InputSplitRecord | ReluSplitRecord):
+            first, second = (_Node(None, set(self.open), self.depth + 1) for _ in range(2))
+            self.halves = first, second
+        if isinstance(record, CloseRecord):
+            self.open.discard(record.unsafe)
+            return not self.open
+        return isinstance(record, EmptyRecord) or self.halves is not None
+
+
 class _Checker:
-    arithmetic: Arithmetic[Any]
-    network: Network
-    query: Query
-    reader: ProofReader
-    progress: Progress | None
-    deepest: int = 0
+    """Reads records ahead, and works through many regions at once."""
+
+    def __init__(
+        self,
+        arithmetic: Arithmetic[Any],
+        network: Network,
+        query: Query,
+        reader: ProofReader,
+        progress: Progress | None,
+    ) -> None:
+        self.arithmetic, self.network, self.query = arithmetic, network, query
+        self.reader, self.progress, self.deepest = reader, progress, 0
+        values = network.input_size + sum(layer.output_size for layer in network.layers)
+        self.held = _MAX_HELD // (_BYTES_EACH * values)
+        self.ahead = max(1, min(_MOST_AHEAD, _VALUES_AHEAD // values))
+        self.mixed: dict[tuple[Any, ...], Objective] = {}
 
     def run(self) -> Accepted:
         for index, case in enumerate(self.query.cases):
             record = self._next()
             if not isinstance(record, CaseRecord) or record.index != index:
                 raise Refused(f"expected case {index}")
-            self._case(case)
+            if case.unsafe:
+                self._case(case)
         if not isinstance(self._next(), EndRecord):
             raise Refused("every case is proved, but records are left over")
         return Accepted(self.reader.records, self.deepest)
 
     def _case(self, case: Case) -> None:
-        """The tree of one case; ``waiting`` holds second halves, which share inherited bounds."""
-        if not case.unsafe:
-            return
-        waiting = [root_region(case)]
-        held = _MAX_HELD // max(1, _size(self.network))
+        """The tree of one case; ``waiting`` holds regions whose records are still to be read."""
+        waiting = [_Node(root_region(case), set(range(len(case.unsafe))))]
+        self.mixed.clear()
         while waiting:
-            region: Region | None = waiting.pop()
-            while region is not None:
-                regions = step(self.arithmetic, self.network, case, region, self._next())
-                if len(regions) == 2:
-                    waiting.append(regions[1])
-                    self.deepest = max(self.deepest, regions[0].depth)
-                    if self.deepest > _MAX_DEPTH or len(waiting) > held:
-                        raise Refused("the tree is too deep to be checked in memory")
-                region = regions[0] if regions else None
+            begun: list[_Node] = []
+            try:
+                self._read(waiting, begun)
+            finally:
+                # Also when reading failed: a record before that place may be the first wrong one.
+                self._work_through(case, begun)
+
+    def _read(self, waiting: list[_Node], begun: list[_Node]) -> None:
+        """Some records ahead; ``begun``: the nodes that they belong to."""
+        for _ in range(self.ahead):
+            if not waiting:
+                return
+            record, node = self._next(), waiting[-1]
+            if isinstance(record, CaseRecord | EndRecord):
+                raise Refused("the region before this record is not proved")
+            if not node.records:
+                begun.append(node)
+            if not node.take(self.reader.records, self.reader.text, record):
+                continue
+            waiting.pop()
+            if node.halves is not None:
+                waiting += reversed(node.halves)
+                self.deepest = max(self.deepest, node.depth + 1)
+                if self.deepest > _MAX_DEPTH or len(waiting) > self.held:
+                    raise Refused("the tree is too deep to be checked in memory")
+
+    def _work_through(self, case: Case, begun: list[_Node]) -> None:
+        """Take the steps of all nodes, as many as possible at once."""
+        wrong: list[NotAccepted] = []
+        active = [node for node in begun if node.region is not None]
+        while active:
+            for kind, one_step in (
+                (BoundRecord, self._bounded),
+                (CloseRecord, self._closed),
+                (TuneRecord | EmptyRecord | InputSplitRecord | ReluSplitRecord, self._stepped),
+            ):
+                chosen = [n for n in active if n.records and isinstance(n.records[0][2], kind)]
+                for start in range(0, len(chosen), self.arithmetic.at_once):
+                    wrong += one_step(case, chosen[start : start + self.arithmetic.at_once])
+            children = [child for node in active if not node.records for child in node.halves or ()]
+            active = [n for n in (*active, *children) if n.records and n.region is not None]
+        if wrong:
+            raise _NotShown(min(wrong, key=lambda one: one.record))
+
+    def _bounded(self, case: Case, nodes: list[_Node]) -> list[NotAccepted]:
+        """``b`` of several nodes, and which of them are refused."""
+        taken = [node.records.popleft() for node in nodes]
+        slopes = [record.slopes for _, _, record in taken if isinstance(record, BoundRecord)]
+        regions = [node.region for node in nodes if node.region is not None]
+        found = bounded(self.arithmetic, self.network, regions, slopes)
+        return self._noted(nodes, taken, found)
+
+    def _closed(self, case: Case, nodes: list[_Node]) -> list[NotAccepted]:
+        """``c`` of several nodes."""
+        taken = [node.records.popleft() for node in nodes]
+        pairs = list[tuple[Region, CloseRecord]]()
+        for node, (_, _, record) in zip(nodes, taken, strict=True):
+            if isinstance(record, CloseRecord) and node.region is not None:
+                pairs.append((node.region, record))
+        found = closed(self.arithmetic, self.network, case, pairs, self.mixed)
+        return self._noted(nodes, taken, found)
+
+    def _stepped(self, case: Case, nodes: list[_Node]) -> list[NotAccepted]:
+        """All else, one node after another."""
+        wrong = []
+        for node in nodes:
+            taken = node.records.popleft()
+            if node.region is None:
+                continue
+            try:
+                left = step(self.network, node.region, taken[2])
+            except Refused as refusal:
+                wrong += self._noted([node], [taken], [refusal])
+                continue
+            if node.halves is not None and not node.records:
+                node.halves[0].region, node.halves[1].region = left
+            elif left:
+                (node.region,) = left
+        return wrong
+
+    def _noted(
+        self,
+        nodes: list[_Node],
+        taken: Sequence[tuple[int, str, TreeRecord]],
+        found: Sequence[Region | Refused],
+    ) -> list[NotAccepted]:
+        wrong = []
+        for node, (number, text, _), one in zip(nodes, taken, found, strict=True):
+            if isinstance(one, Refused):
+                wrong.append(NotAccepted(number, text, str(one)))
+                node.records.clear()
+            else:
+                node.region = one
+        return wrong
 
     def _next(self) -> Record:
         record = self.reader.next()
@@ -141,25 +273,14 @@ class _Checker:
         return record
 
 
-def _size(network: Network) -> int:
-    """Bytes of the bounds of one region, and of what is derived from them and kept."""
-    values = network.input_size + sum(layer.output_size for layer in network.layers)
-    return 256 * values
-
-
-def step(
-    arithmetic: Arithmetic[Any], network: Network, case: Case, region: Region, record: Record
-) -> tuple[Region, ...]:
-    """What is left to prove after one record: nothing, the region, or its two halves.
+def step(network: Network, region: Region, record: Record) -> tuple[Region, ...]:
+    """What is left to prove after a record that needs no arithmetic: nothing, one or two regions.
 
     Raises Refused when the record is not allowed here or does not show what it should.
     """
     match record:
-        case BoundRecord(slopes):
-            return (bounded(arithmetic, network, region, slopes),)
-        case CloseRecord():
-            region = _closed(arithmetic, network, case, region, record)
-            return (region,) if region.open else ()
+        case TuneRecord():
+            return (tuned(network, region, record),)
         case EmptyRecord():
             if not region.empty:
                 raise Refused("the bounds do not show that the region is empty")
@@ -169,16 +290,3 @@ def step(
         case ReluSplitRecord(layer, neuron):
             return halves(network, region, layer, neuron)
     raise Refused("the region before this record is not proved")
-
-
-def _closed(
-    arithmetic: Arithmetic[Any], network: Network, case: Case, region: Region, record: CloseRecord
-) -> Region:
-    if record.unsafe not in region.open:
-        known = record.unsafe < len(case.unsafe)
-        raise Refused(f"unsafe set {record.unsafe} {'is refuted already' if known else 'is none'}")
-    objective = mixed(case.unsafe[record.unsafe], record.weights)
-    value = lower_bound(arithmetic, network, region, objective, record.slopes, record.betas)
-    if not value > 0:
-        raise Refused(f"the bound of unsafe set {record.unsafe} is {value:.6g}, not positive")
-    return region.without(record.unsafe)

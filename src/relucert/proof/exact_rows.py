@@ -8,18 +8,21 @@ slopes of the lines above unstable ReLUs, for which any larger slope is valid to
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import scipy.sparse as sp
 
 from relucert.network import Matrix, Network
-from relucert.proof.arithmetic import Bounds, Objective, Relaxation
+from relucert.proof.arithmetic import Bounds, Chosen, Objective, Relaxation
 from relucert.proof.digits import DigitMatrix
+from relucert.proof.records import SLOPE_STEPS
 
 __all__ = ["Exact", "ExactRows"]
 
 _SLOPE_BITS = 60
+_ONE = 1 << _SLOPE_BITS
 _LEAST_EXPONENT = -1074
 _QUOTIENT_BITS = 64
 
@@ -84,6 +87,7 @@ class Exact:
     """Integers throughout, for one network."""
 
     name = "exact"
+    at_once = 1
 
     def __init__(self, network: Network) -> None:
         self.layers = network.layers
@@ -98,7 +102,7 @@ class Exact:
     def interval(self, index: int, inputs: Bounds) -> Bounds:
         """Positive weights meet one end, negative weights the other; see `Arithmetic`."""
         positive, negative = self.transposed[index]
-        ends = _integers(np.stack([inputs.lower, inputs.upper]))
+        ends = _integers(np.concatenate([inputs.lower, inputs.upper]))
         swapped = Integers(-ends.values[::-1], ends.exponent)
         sums = positive.times(ends).plus(negative.times(swapped)).plus(self.biases[index])
         denominator = 1
@@ -106,40 +110,46 @@ class Exact:
             sums, denominator = _scaled(sums, divisor[0]), divisor[1]
         lower = _floats_below(Integers(sums.values[0], sums.exponent), denominator)
         upper = _floats_below(Integers(-sums.values[1], sums.exponent), denominator)
-        return Bounds(lower, -upper)
+        return Bounds(lower[None], -upper[None])
 
-    def units(self, index: int, neurons: np.ndarray) -> ExactRows:
+    def units(self, index: int, neurons: np.ndarray, sides: np.ndarray) -> ExactRows:
         count = len(neurons)
-        rows = np.zeros((2 * count, self.layers[index].output_size), dtype=object)
-        rows[np.arange(count), neurons] = 1
-        rows[count + np.arange(count), neurons] = -1
-        return ExactRows(Integers(rows, 0), Integers(np.zeros(2 * count, dtype=object), 0), 1)
+        rows = np.zeros((count, self.layers[index].output_size), dtype=object)
+        rows[np.arange(count), neurons] = sides.tolist()
+        return ExactRows(Integers(rows, 0), Integers(np.zeros(count, dtype=object), 0), 1)
 
-    def objective(self, objective: Objective, outputs: Bounds) -> ExactRows:
+    def objectives(self, objectives: Sequence[Objective], outputs: Bounds) -> ExactRows:
+        (objective,) = objectives
         values = (*objective.coefficients, -objective.limit)
         common = math.lcm(*(value.denominator for value in values))
         whole = np.empty((1, len(values)), dtype=object)
         whole[0, :] = [value.numerator * (common // value.denominator) for value in values]
         return ExactRows(Integers(whole[:, :-1], 0), Integers(whole[:, -1], 0), common)
 
-    def before_relu(self, rows: ExactRows, relaxation: Relaxation) -> ExactRows:
-        below, above, offset = _lines(relaxation)
+    def before_relu(self, rows: ExactRows, relaxation: Relaxation, chosen: Chosen) -> ExactRows:
+        lines = _lines(relaxation)
         entries, constant = rows.rows, rows.constant
         if relaxation.unstable.any():
+            below = lines.below
+            if chosen.slopes is not None:
+                steps = chosen.slopes.astype(object) * (_ONE // SLOPE_STEPS)
+                below = np.where(relaxation.unstable, steps, below)
             positive = np.asarray(entries.values > 0, dtype=bool)
-            shift = np.where(positive, 0, entries.values) @ offset.values
-            constant = constant.plus(Integers(shift, entries.exponent + offset.exponent))
-            factors = np.where(positive, below, above)
+            shift = np.where(positive, 0, entries.values) @ lines.offset.values
+            constant = constant.plus(Integers(shift, entries.exponent + lines.offset.exponent))
+            factors = np.where(positive, below, lines.above)
             entries = Integers(entries.values * factors, entries.exponent - _SLOPE_BITS)
         elif relaxation.dead.any():
             entries = Integers(np.where(relaxation.dead, 0, entries.values), entries.exponent)
-        if relaxation.taken is not None:
-            taken = _integers(relaxation.taken)
+        if chosen.taken is not None:
+            taken = _integers(chosen.taken)
             less = Integers(-taken.values * rows.denominator, taken.exponent)
             entries = entries.plus(less)
         return ExactRows(entries, constant, rows.denominator)
 
-    def before_affine(self, rows: ExactRows, index: int, inputs: Bounds) -> ExactRows:
+    def before_affine(
+        self, rows: ExactRows, index: int, inputs: Bounds, regions: np.ndarray
+    ) -> ExactRows:
         entries, constant, denominator = rows.rows, rows.constant, rows.denominator
         if (divisor := self.divisors[index]) is not None:
             entries, denominator = _scaled(entries, divisor[0]), denominator * divisor[1]
@@ -149,9 +159,9 @@ class Exact:
         product = self.weights[index].times(entries)
         return ExactRows(product, constant.plus(shift), denominator)
 
-    def minimum(self, rows: ExactRows, box: Bounds) -> np.ndarray:
+    def minimum(self, rows: ExactRows, box: Bounds, regions: np.ndarray) -> np.ndarray:
         """See `Arithmetic`; exact, then rounded down to float64."""
-        ends = _integers(np.stack([box.lower, box.upper]))
+        ends = _integers(np.concatenate([box.lower, box.upper]))
         positive = np.asarray(rows.rows.values > 0, dtype=bool)
         chosen = np.where(positive, ends.values[0], ends.values[1])
         least = (rows.rows.values * chosen).sum(axis=1)
@@ -178,25 +188,31 @@ def _scaled(entries: Integers, factors: Integers) -> Integers:
     return Integers(entries.values * factors.values, entries.exponent + factors.exponent)
 
 
-def _lines(relaxation: Relaxation) -> tuple[np.ndarray, np.ndarray, Integers]:
-    """Slopes from below and above times 2**60, and the offset from above."""
-    known: tuple[np.ndarray, np.ndarray, Integers] | None = relaxation.cache.get("exact")
+@dataclass(frozen=True, eq=False)
+class _Lines:
+    """Slopes from below and above times 2**60, and the offset from above: (outputs,)."""
+
+    below: np.ndarray
+    above: np.ndarray
+    offset: Integers
+
+
+def _lines(relaxation: Relaxation) -> _Lines:
+    known: _Lines | None = relaxation.cache.get("exact")
     if known is not None:
         return known
-    one = 1 << _SLOPE_BITS
-    size = len(relaxation.dead)
-    below, above = np.zeros(size, dtype=object), np.zeros(size, dtype=object)
-    alive = ~relaxation.dead
-    below[alive] = above[alive] = one
-    offset = np.zeros(size, dtype=object)
-    ends = _integers(np.stack([relaxation.pre.lower, relaxation.pre.upper]))
-    for neuron in np.flatnonzero(relaxation.unstable).tolist():
+    alive, pre = ~relaxation.dead[0], relaxation.pre
+    below, above = np.zeros(len(alive), dtype=object), np.zeros(len(alive), dtype=object)
+    below[alive] = above[alive] = _ONE
+    offset = np.zeros(len(alive), dtype=object)
+    ends = _integers(np.concatenate([pre.lower, pre.upper]))
+    for neuron in np.flatnonzero(relaxation.unstable[0]).tolist():
         lower, upper = ends.values[0, neuron], ends.values[1, neuron]
         slope = -(-(upper << _SLOPE_BITS) // (upper - lower))
-        below[neuron] = int(relaxation.slopes[neuron]) * (one // 256)
+        below[neuron] = int(relaxation.slopes[0, neuron]) * (_ONE // SLOPE_STEPS)
         above[neuron] = slope
         offset[neuron] = -slope * lower
-    lines = (below, above, Integers(offset, ends.exponent - _SLOPE_BITS))
+    lines = _Lines(below, above, Integers(offset, ends.exponent - _SLOPE_BITS))
     relaxation.cache["exact"] = lines
     return lines
 

@@ -17,6 +17,8 @@ __all__ = [
     "InputSplitRecord",
     "Record",
     "ReluSplitRecord",
+    "Slopes",
+    "TuneRecord",
     "format_dyadic",
     "parse_dyadic",
     "parse_record",
@@ -56,6 +58,24 @@ class BoundRecord:
     @property
     def text(self) -> str:
         return "b" + _slopes_text(self.slopes)
+
+
+@dataclass(frozen=True)
+class TuneRecord:
+    """``t layer neuron+ ... neuron- ...``: slopes for the lower and upper bounds of single neurons.
+
+    targets: neuron, side (1 for the lower bound, -1 for the upper) and slopes of earlier layers.
+    """
+
+    layer: int
+    targets: tuple[tuple[int, int, Slopes], ...]
+
+    @property
+    def text(self) -> str:
+        words = [f"t {self.layer}"]
+        for neuron, side, slopes in self.targets:
+            words.append(f"{neuron}{'+' if side > 0 else '-'}" + _slopes_text(slopes))
+        return " ".join(words)
 
 
 @dataclass(frozen=True)
@@ -124,7 +144,9 @@ class EndRecord:
         return f"end {self.count}"
 
 
-TreeRecord = BoundRecord | CloseRecord | EmptyRecord | InputSplitRecord | ReluSplitRecord
+TreeRecord = (
+    BoundRecord | TuneRecord | CloseRecord | EmptyRecord | InputSplitRecord | ReluSplitRecord
+)
 Record = CaseRecord | TreeRecord | EndRecord
 
 
@@ -137,6 +159,8 @@ def parse_record(line: str) -> Record:
     if kind == "c" and len(words) >= 3:
         slopes, betas, weights = _parts(words[1:], "asw")
         return CloseRecord(_index(words[0]), weights, slopes, betas)
+    if kind == "t" and len(words) >= 2:
+        return TuneRecord(_index(words[0]), _targets(words[1:]))
     if kind == "e" and not words:
         return EmptyRecord()
     if kind == "x" and len(words) == 2:
@@ -216,6 +240,22 @@ def _parts(
     if "w" in allowed and not weights:
         raise ValueError("no weights")
     return slopes, betas, weights or {}
+
+
+def _targets(words: list[str]) -> tuple[tuple[int, int, Slopes], ...]:
+    """Targets, each followed by its lists of slopes."""
+    starts = [place for place, word in enumerate(words) if word[-1:] in ("+", "-")]
+    if not starts or starts[0]:
+        raise ValueError("slopes without the bound they are for")
+    targets, seen = [], set[str]()
+    for start, end in zip(starts, [*starts[1:], len(words)], strict=True):
+        if words[start] in seen:
+            raise ValueError(f"two lists for {words[start][:20]}")
+        seen.add(words[start])
+        slopes, _, _ = _parts(words[start + 1 : end], "a")
+        side = 1 if words[start][-1] == "+" else -1
+        targets.append((_index(words[start][:-1]), side, slopes))
+    return tuple(targets)
 
 
 def _entries(text: str) -> list[tuple[int, str]]:

@@ -7,31 +7,35 @@ slopes and any multipliers a proof may name; the theory is in docs/theory.md, se
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any
 
 import numpy as np
 
-from relucert.network import Network
-from relucert.proof.arithmetic import Arithmetic, Bounds, Objective, Relaxation
+from relucert.network import Layer, Network
+from relucert.proof.arithmetic import Arithmetic, Bounds, Chosen, Objective, Relaxation
+from relucert.proof.records import CloseRecord, Slopes, TuneRecord
+from relucert.proof.tuned import Tuned
 from relucert.query import Case, Polyhedron
 
 __all__ = [
     "Refused",
     "Region",
     "bounded",
+    "closed",
     "halves",
     "input_halves",
-    "lower_bound",
+    "lower_bounds",
     "mixed",
     "root_region",
+    "tuned",
 ]
 
 _ROWS_AT_ONCE = 256
-
-Slopes = Mapping[int, Mapping[int, int]]
+_MOST_TUNED = 2 * 1024**3
+_MOST_KNOWN = 4096
 
 
 class Refused(Exception):  # noqa: N818 - not an error: the checker's "no"
@@ -53,6 +57,7 @@ class Region:
     open: tuple[int, ...]
     empty: bool = False
     depth: int = 0
+    tuned: Mapping[int, Tuned] = field(default_factory=dict)
 
     def without(self, unsafe: int) -> Region:
         """The region once an unsafe set is refuted on it."""
@@ -109,99 +114,242 @@ def _fixed(region: Region, layer: int, neuron: int, sign: int) -> Region:
     return replace(region, layers=layers, signs=signs, empty=empty, depth=region.depth + 1)
 
 
+@np.errstate(all="ignore")
 def bounded(
-    arithmetic: Arithmetic[Any], network: Network, region: Region, slopes: Slopes
-) -> Region:
-    """The region with bounds on every layer anew, within the ones it had.
+    arithmetic: Arithmetic[Any],
+    network: Network,
+    regions: Sequence[Region],
+    given: Sequence[Slopes],
+) -> list[Region | Refused]:
+    """Each region with bounds on every layer anew, within the ones it had; ``given``: slopes.
 
     Layer by layer: interval bounds from the layer before; then, for ReLUs whose sign is open,
     linear bounds substituted back to the inputs. Stops where the bounds contradict each other.
     """
-    _check_neurons(network, slopes, "slopes")
-    layers: list[Bounds] = []
-    inputs, before = [region.box], list[Relaxation]()
+    work = _Work(arithmetic, network, regions)
+    stop: list[int | None] = [None] * len(regions)
+    wrong: dict[int, Refused] = {}
+    for place, slopes in enumerate(given):
+        try:
+            _check_neurons(network, slopes, "slopes")
+        except Refused as refusal:
+            wrong[place] = refusal
     for index, layer in enumerate(network.layers):
-        found = arithmetic.interval(index, inputs[-1])
-        if region.layers:
-            found = found.meet(region.layers[index])
-        if not found.finite:
-            raise Refused(f"bounds on layer {index} go beyond the range of float64")
-        neurons = np.flatnonzero(layer.relu & (found.lower < 0) & (found.upper > 0))
-        if index and not found.contradictory:
-            for start in range(0, len(neurons), _ROWS_AT_ONCE):
-                chosen = neurons[start : start + _ROWS_AT_ONCE]
-                found = _tightened(arithmetic, region.box, inputs, before, found, chosen)
-        layers.append(found)
-        if found.contradictory:
-            later = region.layers or [_unbounded(one.output_size) for one in network.layers]
-            return replace(region, layers=(*layers, *later[index + 1 :]), empty=True)
-        before.append(Relaxation.of(layer, found, slopes.get(index, {})))
-        inputs.append(found.after(layer))
-    return replace(region, layers=tuple(layers))
+        found = arithmetic.interval(index, work.inputs[-1])
+        if any(region.layers for region in regions):
+            known = [
+                region.layers[index] if region.layers else _unbounded(layer) for region in regions
+            ]
+            found = found.meet(Bounds.stacked(known))
+        for place in np.flatnonzero(~found.finite).tolist():
+            if stop[place] is None and place not in wrong:
+                wrong[place] = Refused(f"bounds on layer {index} go beyond the range of float64")
+        going = np.array([stop[p] is None and p not in wrong for p in range(len(regions))])
+        going &= ~found.contradictory
+        if index:
+            found = _tightened(work, regions, given, found, going)
+        for place in np.flatnonzero(found.contradictory).tolist():
+            stop[place] = index if stop[place] is None else stop[place]
+        work.passed(layer, found)
+        if not going.any():
+            break
+    return [
+        wrong.get(place) or _with_bounds(network, region, work, place, stop[place])
+        for place, region in enumerate(regions)
+    ]
 
 
-def _unbounded(size: int) -> Bounds:
-    return Bounds(np.full(size, -np.inf), np.full(size, np.inf))
+def _with_bounds(
+    network: Network, region: Region, work: _Work, place: int, stop: int | None
+) -> Region:
+    layers = tuple(one.pre.row(place) for one in work.relaxed)
+    if stop is not None:
+        later = region.layers or [_unbounded(layer) for layer in network.layers]
+        layers = (*layers[: stop + 1], *later[stop + 1 :])
+    return replace(region, layers=layers, empty=region.empty or stop is not None)
+
+
+def _unbounded(layer: Layer) -> Bounds:
+    return Bounds(np.full(layer.output_size, -np.inf), np.full(layer.output_size, np.inf))
+
+
+class _Work:
+    """Several regions on the way through the layers."""
+
+    def __init__(
+        self, arithmetic: Arithmetic[Any], network: Network, regions: Sequence[Region]
+    ) -> None:
+        self.arithmetic, self.network = arithmetic, network
+        self.box = Bounds.stacked([region.box for region in regions])
+        self.inputs, self.relaxed = [self.box], list[Relaxation]()
+
+    def passed(self, layer: Layer, found: Bounds) -> None:
+        """Go on to the next layer."""
+        self.relaxed.append(Relaxation(layer, found))
+        self.inputs.append(found.after(layer))
+
+    def substituted(self, rows: Any, regions: np.ndarray, choices: Sequence[Chosen]) -> np.ndarray:
+        """Rows over the last layer's outputs, substituted back to the box and minimised there."""
+        for index in range(len(self.relaxed) - 1, -1, -1):
+            rows = self.arithmetic.before_relu(rows, self.relaxed[index], choices[index])
+            rows = self.arithmetic.before_affine(rows, index, self.inputs[index], regions)
+        found = self.arithmetic.minimum(rows, self.box, regions)
+        return np.where(np.isfinite(found), found, -np.inf)
 
 
 def _tightened(
-    arithmetic: Arithmetic[Any],
-    box: Bounds,
-    inputs: list[Bounds],
-    before: list[Relaxation],
+    work: _Work,
+    regions: Sequence[Region],
+    given: Sequence[Slopes],
     found: Bounds,
-    neurons: np.ndarray,
+    going: np.ndarray,
 ) -> Bounds:
-    """Bounds on some pre-activations of the layer after those of ``before``."""
-    rows = arithmetic.units(len(before), neurons)
-    rows = arithmetic.before_affine(rows, len(before), inputs[-1])
-    least = _substituted(arithmetic, box, inputs, before, rows)
-    least = np.where(np.isfinite(least), least, -np.inf)
+    """Linear bounds on the open pre-activations of the next layer, of the regions ``going``."""
+    index = len(work.relaxed)
+    relu = work.network.layers[index].relu
     lower, upper = found.lower.copy(), found.upper.copy()
-    count = len(neurons)
-    lower[neurons] = np.maximum(lower[neurons], least[:count])
-    upper[neurons] = np.minimum(upper[neurons], -least[count:])
+    places, neurons = np.nonzero(going[:, None] & relu & (lower < 0) & (upper > 0))
+    for start in range(0, len(neurons), _ROWS_AT_ONCE):
+        at, chosen = places[start : start + _ROWS_AT_ONCE], neurons[start : start + _ROWS_AT_ONCE]
+        both, sides = np.concatenate([at, at]), np.repeat([1, -1], len(at))
+        targets = np.concatenate([chosen, chosen])
+        rows = work.arithmetic.units(index, targets, sides)
+        rows = work.arithmetic.before_affine(rows, index, work.inputs[-1], both)
+        choices = [
+            Chosen(both, _slopes(one, number, both, regions, given, (index, targets, sides)))
+            for number, one in enumerate(work.relaxed)
+        ]
+        least = work.substituted(rows, both, choices)
+        lower[at, chosen] = np.maximum(lower[at, chosen], least[: len(at)])
+        upper[at, chosen] = np.minimum(upper[at, chosen], -least[len(at) :])
     return Bounds(lower, upper)
 
 
-def _substituted(
-    arithmetic: Arithmetic[Any],
-    box: Bounds,
-    inputs: list[Bounds],
-    before: list[Relaxation],
-    rows: Any,
-) -> np.ndarray:
-    """Rows over the last layer's outputs, substituted back to the box and minimised there."""
-    for index in range(len(before) - 1, -1, -1):
-        rows = arithmetic.before_relu(rows, before[index])
-        rows = arithmetic.before_affine(rows, index, inputs[index])
-    return arithmetic.minimum(rows, box)
+def _slopes(
+    relaxation: Relaxation,
+    index: int,
+    at: np.ndarray,
+    regions: Sequence[Region],
+    given: Sequence[Slopes],
+    targets: tuple[int, np.ndarray, np.ndarray] | None = None,
+) -> np.ndarray | None:
+    """Slopes of layer ``index`` for rows of the regions ``at``; None where all are the default.
+
+    A row's target's own slopes count first, then those given for its region.
+    """
+    chosen: np.ndarray | None = None
+    if not any(given) and (targets is None or not any(region.tuned for region in regions)):
+        return None
+    for place in range(len(regions)):
+        tuned = None if targets is None else regions[place].tuned.get(targets[0])
+        if not given[place].get(index) and (tuned is None or index not in tuned.slopes):
+            continue
+        if chosen is None:
+            chosen = relaxation.slopes[at]
+        rows = np.flatnonzero(at == place)
+        for neuron, slope in given[place].get(index, {}).items():
+            chosen[rows, neuron] = slope
+        if targets is not None and tuned is not None and index in tuned.slopes:
+            own = tuned.rows(index, targets[1][rows], targets[2][rows])
+            chosen[rows] = np.where(own >= 0, own, chosen[rows])
+    return chosen
 
 
-def lower_bound(
+def lower_bounds(
     arithmetic: Arithmetic[Any],
     network: Network,
-    region: Region,
-    objective: Objective,
-    slopes: Slopes,
-    betas: Mapping[int, Mapping[int, float]],
-) -> float:
-    """A number that the objective is nowhere below on the region; -inf when there is none."""
-    if not region.layers:
-        raise Refused("a set is to be refuted before there are bounds")
-    _check_neurons(network, slopes, "slopes")
-    _check_neurons(network, betas, "multipliers")
-    if region.empty:
-        return np.inf
-    inputs = [region.box]
-    relaxations = []
-    for index, (layer, pre) in enumerate(zip(network.layers, region.layers, strict=True)):
-        taken = _taken(region, index, betas[index], layer.output_size) if index in betas else None
-        relaxations.append(Relaxation.of(layer, pre, slopes.get(index, {}), taken))
-        inputs.append(pre.after(layer))
-    rows = arithmetic.objective(objective, inputs[-1])
-    value = float(_substituted(arithmetic, region.box, inputs, relaxations, rows)[0])
-    return value if np.isfinite(value) else -np.inf
+    pairs: Sequence[tuple[Region, CloseRecord]],
+    objectives: Sequence[Objective],
+) -> list[float | Refused]:
+    """For each region a number that its objective is nowhere below there; -inf for none.
+
+    Refused where the record names slopes or multipliers that are not allowed.
+    """
+    found: list[float | Refused | None] = [_refusal(network, *pair) for pair in pairs]
+    places = [place for place, one in enumerate(found) if one is None]
+    if places:
+        chosen = [pairs[place] for place in places]
+        values = _least(arithmetic, network, chosen, [objectives[place] for place in places])
+        for place, value in zip(places, values.tolist(), strict=True):
+            found[place] = np.inf if pairs[place][0].empty else value
+    return [-np.inf if one is None else one for one in found]
+
+
+def _refusal(network: Network, region: Region, record: CloseRecord) -> Refused | None:
+    try:
+        if not region.layers:
+            raise Refused("a set is to be refuted before there are bounds")
+        _check_neurons(network, record.slopes, "slopes")
+        _check_neurons(network, record.betas, "multipliers")
+        for layer, betas in record.betas.items():
+            _taken(region, layer, betas, network.layers[layer].output_size)
+    except Refused as refusal:
+        return refusal
+    return None
+
+
+def _least(
+    arithmetic: Arithmetic[Any],
+    network: Network,
+    pairs: Sequence[tuple[Region, CloseRecord]],
+    objectives: Sequence[Objective],
+) -> np.ndarray:
+    regions, slopes = [region for region, _ in pairs], [record.slopes for _, record in pairs]
+    work, at, choices = _Work(arithmetic, network, regions), np.arange(len(pairs)), []
+    for index, layer in enumerate(network.layers):
+        work.passed(layer, Bounds.stacked([region.layers[index] for region in regions]))
+        taken = None
+        if any(index in record.betas for _, record in pairs):
+            size = layer.output_size
+            taken = np.stack([_taken(r, index, c.betas.get(index, {}), size) for r, c in pairs])
+        choices.append(Chosen(at, _slopes(work.relaxed[-1], index, at, regions, slopes), taken))
+    return work.substituted(arithmetic.objectives(objectives, work.inputs[-1]), at, choices)
+
+
+def closed(
+    arithmetic: Arithmetic[Any],
+    network: Network,
+    case: Case,
+    pairs: Sequence[tuple[Region, CloseRecord]],
+    known: dict[tuple[Any, ...], Objective],
+) -> list[Region | Refused]:
+    """Each region without the set that its record refutes; ``known``: mixtures met before."""
+    found: list[Region | Refused] = [region for region, _ in pairs]
+    tried, objectives = list[int](), list[Objective]()
+    for place, (region, record) in enumerate(pairs):
+        try:
+            objectives.append(_objective(case, region, record, known))
+            tried.append(place)
+        except Refused as refusal:
+            found[place] = refusal
+    chosen = [pairs[place] for place in tried]
+    values = lower_bounds(arithmetic, network, chosen, objectives)
+    for place, value in zip(tried, values, strict=True):
+        region, record = pairs[place]
+        if isinstance(value, Refused):
+            found[place] = value
+        elif not value > 0:
+            words = f"the bound of unsafe set {record.unsafe} is {value:.6g}, not positive"
+            found[place] = Refused(words)
+        else:
+            found[place] = region.without(record.unsafe)
+    return found
+
+
+def _objective(
+    case: Case, region: Region, record: CloseRecord, known: dict[tuple[Any, ...], Objective]
+) -> Objective:
+    if record.unsafe not in region.open:
+        refuted = record.unsafe < len(case.unsafe)
+        raise Refused(
+            f"unsafe set {record.unsafe} {'is refuted already' if refuted else 'is none'}"
+        )
+    key = (record.unsafe, *record.weights.items())
+    if key not in known:
+        if len(known) >= _MOST_KNOWN:
+            known.clear()
+        known[key] = mixed(case.unsafe[record.unsafe], record.weights)
+    return known[key]
 
 
 def _taken(region: Region, layer: int, betas: Mapping[int, float], size: int) -> np.ndarray:
@@ -229,6 +377,26 @@ def _check_neurons(
                 or not network.layers[layer].relu[neuron]
             ):
                 raise Refused(f"{what} are given for neuron {neuron} of layer {layer}: no ReLU")
+
+
+def tuned(network: Network, region: Region, record: TuneRecord) -> Region:
+    """The region with slopes for the bounds that the record names; earlier ones are overwritten."""
+    if region.depth:
+        raise Refused("slopes of single bounds are to be given before the first split")
+    _check_neurons(
+        network, {record.layer: dict.fromkeys((n for n, _, _ in record.targets), 0)}, "bounds"
+    )
+    for _, _, slopes in record.targets:
+        _check_neurons(network, slopes, "slopes")
+        if any(layer >= record.layer for layer in slopes):
+            raise Refused(f"slopes are given for layers not before layer {record.layer}")
+    width = network.layers[record.layer].output_size
+    widths = [layer.output_size for layer in network.layers[: record.layer]]
+    found = Tuned.adding(region.tuned.get(record.layer), record, width, widths)
+    every = {**region.tuned, record.layer: found}
+    if sum(one.size for one in every.values()) > _MOST_TUNED:
+        raise Refused("slopes of single bounds take too much memory")
+    return replace(region, tuned=every)
 
 
 def mixed(part: Polyhedron, weights: Mapping[int, float]) -> Objective:

@@ -8,6 +8,7 @@ up in ``lost`` and subtracted at the end. Overflow shows as an infinity or NaN: 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -15,8 +16,8 @@ import numpy as np
 import scipy.sparse as sp
 
 from relucert.exact import float_above, float_below, nearest_float
-from relucert.network import Network
-from relucert.proof.arithmetic import Bounds, Objective, Relaxation
+from relucert.network import Matrix, Network
+from relucert.proof.arithmetic import Bounds, Chosen, Objective, Relaxation
 
 __all__ = ["Rounded", "RoundedRows"]
 
@@ -45,6 +46,7 @@ class Rounded:
     """Float64 with all rounding bounded, for one network."""
 
     name = "rounded"
+    at_once = 256
 
     def __init__(self, network: Network) -> None:
         self.layers = network.layers
@@ -62,8 +64,9 @@ class Rounded:
             # Rounded up, so that [middle - radius, middle + radius] contains the interval.
             radius = np.maximum(inputs.upper - middle, middle - inputs.lower)
             radius = np.nextafter(radius, np.inf)
-            centre, spread = layer.weight @ middle + layer.bias, absolute @ radius
-            size = absolute @ (np.abs(middle) + radius) + np.abs(layer.bias)
+            centre = _times(layer.weight, middle) + layer.bias
+            spread = _times(absolute, radius)
+            size = _times(absolute, np.abs(middle) + radius) + np.abs(layer.bias)
             terms = layer.input_size
             spread = spread + (_gamma(terms) * size + _ETA * (terms + 8)) * _SAFETY
             # The last additions round too: by at most half a unit of each result.
@@ -74,60 +77,78 @@ class Rounded:
                 upper = np.nextafter(upper / layer.divisor, np.inf)
         return Bounds(lower, upper)
 
-    def units(self, index: int, neurons: np.ndarray) -> RoundedRows:
+    def units(self, index: int, neurons: np.ndarray, sides: np.ndarray) -> RoundedRows:
         count = len(neurons)
-        rows = np.zeros((2 * count, self.layers[index].output_size))
-        rows[np.arange(count), neurons] = 1.0
-        rows[count + np.arange(count), neurons] = -1.0
-        return RoundedRows(rows, np.zeros(2 * count), np.zeros(2 * count))
+        rows = np.zeros((count, self.layers[index].output_size))
+        rows[np.arange(count), neurons] = sides
+        return RoundedRows(rows, np.zeros(count), np.zeros(count))
 
-    def objective(self, objective: Objective, outputs: Bounds) -> RoundedRows:
-        rows = np.array([[nearest_float(value) for value in objective.coefficients]])
-        error = np.array([_distance(value) for value in objective.coefficients])
-        constant = np.array([float_below(-objective.limit)])
+    def objectives(self, objectives: Sequence[Objective], outputs: Bounds) -> RoundedRows:
+        parts = [_float_parts(objective) for objective in objectives]
+        rows, error = np.stack([p[0] for p in parts]), np.stack([p[1] for p in parts])
+        constant = np.array([p[2] for p in parts])
         with np.errstate(all="ignore"):
-            lost = np.array([float((error * _magnitude(outputs)).sum()) + _ETA * rows.size])
-        return RoundedRows(rows, constant, np.where(error.any(), lost, 0.0))
+            lost = (error * outputs.magnitude).sum(axis=1) * _SAFETY + _ETA * rows.shape[1]
+        return RoundedRows(rows, constant, np.where(error.any(axis=1), lost, 0.0))
 
-    def before_relu(self, rows: RoundedRows, relaxation: Relaxation) -> RoundedRows:
+    def before_relu(self, rows: RoundedRows, relaxation: Relaxation, chosen: Chosen) -> RoundedRows:
         """Each entry is rounded at most once here; `before_affine` accounts for that."""
-        below, above, offset, tiny = _lines(relaxation)
+        lines, at = _lines(relaxation), chosen.regions
+        below = lines.below[at]
+        if chosen.slopes is not None:
+            below = np.where(relaxation.unstable[at], chosen.slopes / 256.0, below)
         with np.errstate(all="ignore"):
             negative = np.minimum(rows.rows, 0.0)
-            shift = negative @ offset
-            entries = np.maximum(rows.rows, 0.0) * below + negative * above
-            if relaxation.taken is not None:
-                entries = entries - relaxation.taken
-            lost = rows.lost + _gamma(len(offset)) * np.abs(shift) + tiny
+            shift = np.einsum("ij,ij->i", negative, lines.offset[at])
+            entries = np.maximum(rows.rows, 0.0) * below + negative * lines.above[at]
+            if chosen.taken is not None:
+                entries = entries - chosen.taken
+            lost = rows.lost + _gamma(entries.shape[1]) * np.abs(shift) + lines.tiny[at]
             return RoundedRows(entries, *_added(rows.constant, shift, lost))
 
-    def before_affine(self, rows: RoundedRows, index: int, inputs: Bounds) -> RoundedRows:
+    def before_affine(
+        self, rows: RoundedRows, index: int, inputs: Bounds, regions: np.ndarray
+    ) -> RoundedRows:
         """Also pays for the one rounding of each entry in `before_relu` and that of division."""
         layer, transposed = self.layers[index], self.transposed[index]
+        size, underflow = self._sizes(index, inputs)
         with np.errstate(all="ignore"):
-            magnitude = _magnitude(inputs)
-            terms = layer.output_size
-            # |W x + b| is at most this, row by row, and so is what the products below sum up.
-            size = self.absolute[index] @ magnitude + np.abs(layer.bias)
-            size = size + _ETA * (layer.input_size + 8)
             entries = rows.rows if layer.divisor is None else rows.rows / layer.divisor
-            tiny = _ETA * (terms + 8) * (1.0 + float(magnitude.sum()) + float(size.sum()))
-            lost = rows.lost + _gamma(terms + layer.input_size) * (np.abs(entries) @ size) + tiny
+            weighed = np.einsum("ij,ij->i", np.abs(entries), size[regions])
+            lost = rows.lost + _gamma(layer.output_size + layer.input_size) * weighed
             shift = entries @ layer.bias
             if transposed is not None:
                 product = np.ascontiguousarray((transposed @ entries.T).T)
             else:
                 product = entries @ layer.weight
-            return RoundedRows(product, *_added(rows.constant, shift, lost))
+            return RoundedRows(product, *_added(rows.constant, shift, lost + underflow[regions]))
 
-    def minimum(self, rows: RoundedRows, box: Bounds) -> np.ndarray:
-        terms = 2 * len(box.lower)
+    def _sizes(self, index: int, inputs: Bounds) -> tuple[np.ndarray, np.ndarray]:
+        """What |W x + b| is at most, row by row, and so what sums with it add up; underflow."""
+        known: tuple[np.ndarray, np.ndarray] | None = inputs.cache.get(index)
+        if known is None:
+            layer = self.layers[index]
+            with np.errstate(all="ignore"):
+                size = _times(self.absolute[index], inputs.magnitude) + np.abs(layer.bias)
+                size = size + _ETA * (layer.input_size + 8)
+                total = 1.0 + inputs.magnitude.sum(axis=1) + size.sum(axis=1)
+            known = inputs.cache[index] = size, _ETA * (layer.output_size + 8) * total
+        return known
+
+    def minimum(self, rows: RoundedRows, box: Bounds, regions: np.ndarray) -> np.ndarray:
+        terms = 2 * box.lower.shape[1]
         with np.errstate(all="ignore"):
-            least = np.maximum(rows.rows, 0.0) @ box.lower + np.minimum(rows.rows, 0.0) @ box.upper
-            size = np.abs(rows.rows) @ _magnitude(box)
+            least = np.einsum("ij,ij->i", np.maximum(rows.rows, 0.0), box.lower[regions])
+            least += np.einsum("ij,ij->i", np.minimum(rows.rows, 0.0), box.upper[regions])
+            size = np.einsum("ij,ij->i", np.abs(rows.rows), box.magnitude[regions])
             lost = rows.lost + _gamma(terms) * size + _ETA * (terms + 8)
             value, lost = _added(rows.constant, least, lost)
             return np.asarray(np.nextafter(value - lost * _SAFETY, -np.inf))
+
+
+def _times(matrix: Matrix, vectors: np.ndarray) -> np.ndarray:
+    """The product with every row of ``vectors``."""
+    return np.asarray((matrix @ vectors.T).T)
 
 
 def _added(
@@ -137,9 +158,19 @@ def _added(
     return constant + shift, lost + 4 * _UNIT * (np.abs(constant) + np.abs(shift))
 
 
-def _lines(relaxation: Relaxation) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
-    """Slope from below, slope from above, offset from above, and what underflow may cost."""
-    known: tuple[np.ndarray, np.ndarray, np.ndarray, float] | None = relaxation.cache.get("rounded")
+@dataclass(frozen=True, eq=False)
+class _Lines:
+    """Slopes from below and above, offset from above: (regions, outputs). tiny: (regions,), what
+    underflow may cost."""
+
+    below: np.ndarray
+    above: np.ndarray
+    offset: np.ndarray
+    tiny: np.ndarray
+
+
+def _lines(relaxation: Relaxation) -> _Lines:
+    known: _Lines | None = relaxation.cache.get("rounded")
     if known is not None:
         return known
     unstable, pre = relaxation.unstable, relaxation.pre
@@ -149,19 +180,21 @@ def _lines(relaxation: Relaxation) -> tuple[np.ndarray, np.ndarray, np.ndarray, 
         width = np.nextafter(pre.upper - pre.lower, 0.0)
         slope = np.minimum(np.nextafter(pre.upper / width, np.inf), 1.0)
         offset = np.where(unstable, np.nextafter(slope * -pre.lower, np.inf), 0.0)
-        tiny = _ETA * (len(offset) + 8) * (1.0 + float(_magnitude(pre).sum()))
-    lines = (
-        np.where(unstable, relaxation.slopes / 256.0, stable),
-        np.where(unstable, slope, stable),
-        offset,
-        tiny,
-    )
+        tiny = _ETA * (offset.shape[1] + 8) * (1.0 + pre.magnitude.sum(axis=1))
+    below = np.where(unstable, relaxation.slopes / 256.0, stable)
+    lines = _Lines(below, np.where(unstable, slope, stable), offset, tiny)
     relaxation.cache["rounded"] = lines
     return lines
 
 
-def _magnitude(bounds: Bounds) -> np.ndarray:
-    return np.asarray(np.maximum(np.abs(bounds.lower), np.abs(bounds.upper)))
+def _float_parts(objective: Objective) -> tuple[np.ndarray, np.ndarray, float]:
+    """Nearest coefficients, how far off they are at most, and minus the limit rounded down."""
+    known: tuple[np.ndarray, np.ndarray, float] | None = objective.cache.get("rounded")
+    if known is None:
+        rows = np.array([nearest_float(value) for value in objective.coefficients])
+        error = np.array([_distance(value) for value in objective.coefficients])
+        known = objective.cache["rounded"] = rows, error, float_below(-objective.limit)
+    return known
 
 
 def _distance(value: Fraction) -> float:

@@ -11,7 +11,7 @@ from relucert.bounds.backward import Relaxation, Substitution, substituted
 from relucert.bounds.interval import Intervals, rectified
 from relucert.bounds.unsafe import FloatRows
 from relucert.network import Network
-from relucert.proof.arithmetic import Bounds
+from relucert.proof.arithmetic import Bounds, Chosen
 from relucert.proof.arithmetic import Relaxation as ProofRelaxation
 from relucert.proof.region import Region
 from relucert.proof.rounded import Rounded, RoundedRows
@@ -22,10 +22,14 @@ __all__ = ["Guide", "chain_of", "linear_rows", "mixing_weights", "short_float", 
 _FEW_INPUTS = 64
 _MIXING_STEPS = 30
 _WEIGHT_STEPS = 64
+_WARY, _SPARE = 4.0, 2.0**-50
 
 
 class Guide(Rounded):
     """The checker's rounded arithmetic, that also remembers the last linear bounds of neurons.
+
+    Its bounds are a little weaker: the checker works at other numbers of regions at once, where
+    sums are rounded differently, and must find at least as much.
 
     slopes: by layer (outputs, inputs): how a pre-activation moves with the inputs, roughly.
     """
@@ -37,18 +41,20 @@ class Guide(Rounded):
         self._numbers = {id(layer): index for index, layer in enumerate(self.layers)}
         self._influences: dict[int, Influence] = {}
 
-    def units(self, index: int, neurons: np.ndarray) -> RoundedRows:
+    def units(self, index: int, neurons: np.ndarray, sides: np.ndarray) -> RoundedRows:
         """As the checker's; remembers who asks."""
-        self._asked = (index, neurons)
-        self._influences[index] = Influence(index, neurons, {})
-        return super().units(index, neurons)
+        self._asked = (index, neurons[sides > 0])
+        self._influences[index] = Influence(index, neurons[sides > 0], {})
+        return super().units(index, neurons, sides)
 
-    def before_relu(self, rows: RoundedRows, relaxation: ProofRelaxation) -> RoundedRows:
+    def before_relu(
+        self, rows: RoundedRows, relaxation: ProofRelaxation, chosen: Chosen
+    ) -> RoundedRows:
         """As the checker's; keeps what the bounds of the neurons asked for rest on."""
         if self._asked is not None:
             number = self._numbers[id(relaxation.layer)]
             self._influences[self._asked[0]].rows[number] = rows.rows
-        return super().before_relu(rows, relaxation)
+        return super().before_relu(rows, relaxation, chosen)
 
     def forget(self) -> None:
         """Bounds are to be found anew."""
@@ -58,7 +64,7 @@ class Guide(Rounded):
         """What the bounds found last rest on, layer by layer."""
         return tuple(one for one in self._influences.values() if one.rows)
 
-    def minimum(self, rows: RoundedRows, box: Bounds) -> np.ndarray:
+    def minimum(self, rows: RoundedRows, box: Bounds, regions: np.ndarray) -> np.ndarray:
         """As the checker's; keeps the linear bounds it is about."""
         if self._asked is not None:
             index, neurons = self._asked
@@ -68,7 +74,15 @@ class Guide(Rounded):
                 slopes[neurons] = 0.5 * (rows.rows[:count] - rows.rows[count:])
                 self.slopes[index] = slopes
             self._asked = None
-        return super().minimum(rows, box)
+        wary = RoundedRows(rows.rows, rows.constant, _WARY * rows.lost)
+        return super().minimum(wary, box, regions)
+
+    def interval(self, index: int, inputs: Bounds) -> Bounds:
+        """As the checker's, a little wider."""
+        found = super().interval(index, inputs)
+        with np.errstate(all="ignore"):
+            spare = _SPARE * (np.abs(found.lower) + np.abs(found.upper))
+            return Bounds(found.lower - spare, found.upper + spare)
 
 
 def chain_of(

@@ -65,6 +65,6 @@ def _slopes(
 ) -> dict[int, int]:
     """Slopes in whole steps where they matter and are not the default."""
     steps = np.round(alpha * SLOPE_STEPS).astype(int)
-    default = Checked.of(tree.network.layers[layer], region.layers[layer], {}).slopes
+    default = Checked(tree.network.layers[layer], region.layers[layer]).slopes
     chosen = np.flatnonzero(lines.unstable[0] & (coefficients > 0) & (steps != default))
     return {int(neuron): int(steps[neuron]) for neuron in chosen}

@@ -13,7 +13,7 @@ from relucert.network import Network
 from relucert.proof.arithmetic import Relaxation
 from relucert.proof.check import step
 from relucert.proof.records import BoundRecord, CloseRecord, EmptyRecord, Record
-from relucert.proof.region import Region, lower_bound, mixed
+from relucert.proof.region import Refused, Region, bounded, lower_bounds, mixed
 from relucert.prover.guide import Guide
 from relucert.prover.writer import ProofWriter
 from relucert.query import Case, Query
@@ -73,7 +73,7 @@ class Tree:
 
     def emit(self, region: Region, record: Record) -> tuple[Region, ...]:
         """Take a step of the proof, and write it; raises Refused where it is none."""
-        left = step(self.guide, self.network, self.case, region, record)
+        left = step(self.network, region, record)
         self.writer.write(record)
         if not left:
             self.closed += 0.5**region.depth
@@ -82,7 +82,11 @@ class Tree:
     def bounded(self, region: Region, slopes: Mapping[int, Mapping[int, int]]) -> Region:
         """Bounds anew."""
         self.guide.forget()
-        return self.emit(region, BoundRecord(slopes))[0]
+        (found,) = bounded(self.guide, self.network, [region], [slopes])
+        if isinstance(found, Refused):
+            raise found
+        self.writer.write(BoundRecord(slopes))
+        return found
 
     def ended(self, region: Region) -> bool:
         """Whether the region is empty, and said to be so."""
@@ -92,9 +96,9 @@ class Tree:
         """Whether the checker takes it, with a little to spare."""
         part = self.case.unsafe[record.unsafe]
         objective = mixed(part, record.weights)
-        value = lower_bound(
-            self.guide, self.network, region, objective, record.slopes, record.betas
-        )
+        (value,) = lower_bounds(self.guide, self.network, [(region, record)], [objective])
+        if isinstance(value, Refused):
+            raise value
         if not self._relaxed(region):
             return value > 0
         ends = region.layers[-1].after(self.network.layers[-1])
@@ -105,7 +109,7 @@ class Tree:
     def _relaxed(self, region: Region) -> bool:
         """Whether the sign of any ReLU is open."""
         pairs = zip(self.network.layers, region.layers, strict=True)
-        return any(Relaxation.of(layer, pre, {}).unstable.any() for layer, pre in pairs)
+        return any(Relaxation(layer, pre).unstable.any() for layer, pre in pairs)
 
     def close(self, region: Region, record: CloseRecord) -> Region | None:
         """Write that a set is refuted, which `refutes` has shown; None when it was the last."""
