@@ -11,9 +11,11 @@ from relucert.limits import Limits
 from relucert.network import Network
 from relucert.query import Case, Query
 from relucert.search.attack import Attack, attack_case, box_samples
+from relucert.search.split_log import SplitLog
 from relucert.search.star.leaf import Leaf, decide_leaf
 from relucert.search.star.pool import (
     NODES,
+    NUMBERS,
     OPEN,
     STUCK_SLOT,
     VACANT,
@@ -21,6 +23,7 @@ from relucert.search.star.pool import (
     enlarged,
     new_pool,
     node_bytes,
+    with_log,
 )
 from relucert.search.star.problem import Flat
 from relucert.search.star.tuning import FULL, HIT, STUCK, Tuning
@@ -40,6 +43,8 @@ _SAMPLED_AFTER, _SAMPLING_FACTOR, _SAMPLES = 20, 4, 1_000
 _MOST_SAMPLES = 50_000
 _NEVER = 2**62
 _WIDEST = 1e300
+_MOST_NAMES = 2**40
+_MOST_LOGGED, _LOGGED_EACH = 2**25, 64
 _SHARE_TOLERANCE = 1e-6
 
 
@@ -47,7 +52,7 @@ _SHARE_TOLERANCE = 1e-6
 class Subject:
     """What is searched: the question, its arrays and the compiled loop.
 
-    pools: how many pools share the memory.
+    pools: how many pools share the memory. log: to be filled in when all is proved.
     """
 
     network: Network
@@ -57,6 +62,7 @@ class Subject:
     flat: Flat
     kernel: Kernel
     pools: int = 1
+    log: SplitLog | None = None
 
     @property
     def most_pool_bytes(self) -> float:
@@ -92,12 +98,15 @@ class Exploration:
         work, first = allocate(subject.flat), _SAMPLED_AFTER if attack else _NEVER
         return cls(subject, pool, seed, work, tableau, tuning, sampled_at=first)
 
-    def beside(self, seed: int) -> Exploration:
-        """Another exploration of the same, with an empty pool; it draws no samples of its own."""
+    def beside(self, seed: int, place: int = 1) -> Exploration:
+        """Another exploration of the same, with an empty pool; it draws no samples of its own.
+
+        ``place``: its number among all, at least 1.
+        """
         flat, box = self.subject.flat, (self.pool.root_low, self.pool.root_high)
         pool = new_pool(flat, self.subject.first_capacity(), *box, seed)
         pool.counters[OPEN], pool.counters[VACANT] = 0, pool.capacity
-        pool.threshold[0] = self.pool.threshold[0]
+        pool.threshold[0], pool.first_name[0] = self.pool.threshold[0], place * _MOST_NAMES
         tableau = allocate_tableau(flat, self.tuning.linear)
         return Exploration(
             self.subject, pool, seed, allocate(flat), tableau, self.tuning, sampled_at=_NEVER
@@ -117,6 +126,11 @@ class Exploration:
         """Visit up to so many nodes; a verdict that ends the whole search, or None."""
         most = min(nodes, self.sampled_at - self.visited)
         subject = self.subject
+        if subject.log is not None:
+            spare = max(
+                0, min(_LOGGED_EACH * most, _MOST_LOGGED - int(self.pool.counters[NUMBERS]))
+            )
+            self.pool = with_log(self.pool, most, spare)
         code = subject.kernel(subject.flat, self.work, self.tableau, self.pool, self.tuning, most)
         return self._handled(code) or self._sampled()
 
@@ -215,6 +229,9 @@ def concluded(explorations: list[Exploration]) -> Verdict:
     if not idle or abs(share - 1.0) > _SHARE_TOLERANCE:
         # Never seen: a node that is neither open nor closed must not become a proof.
         return Unknown(Reason.ENGINE, "the closed parts do not make up the box")
+    for one in explorations:
+        if one.subject.log is not None:
+            one.subject.log.take(one.pool, one.subject.flat.starts, one.subject.flat.free)
     return Proved(Method.BOUNDS)
 
 
@@ -229,7 +246,8 @@ def hand_over(source: Pool, target: Pool) -> int:
     places = np.arange(0, 2 * moved, 2)
     old = source.open[places].copy()
     new = target.vacant[room - moved : room].copy()
-    for name in ("low", "high", "status", "lower", "upper", "parts", "bound", "depth", "splits"):
+    for name in ("low", "high", "status", "lower", "upper", "parts", "bound", "depth", "splits",
+                 "name"):  # fmt: skip
         getattr(target, name)[new] = getattr(source, name)[old]
     target.open[waiting : waiting + moved] = new
     target.counters[OPEN], target.counters[VACANT] = waiting + moved, room - moved

@@ -25,6 +25,7 @@ from relucert.query import Case, Query
 from relucert.search.attack import Attack, attack_case
 from relucert.search.exploration import Exploration, Subject, concluded
 from relucert.search.few_inputs_parallel import explore_together, next_slice
+from relucert.search.split_log import SplitLog
 from relucert.search.star.kernel import compiled_kernel, ready_kernel
 from relucert.search.star.pool import Pool, new_pool
 from relucert.search.star.problem import RefusedError, flatten
@@ -81,11 +82,12 @@ def search_few_inputs(
     chain: list[Relaxation] | None = None,
     jobs: int = 1,
     ingredients: Ingredients = _ALL,
+    log: SplitLog | None = None,
 ) -> Verdict:
     """Decide one case by splitting its box and, late, its ReLUs.
 
     ``chain``: bounds over the whole box, where they are known already. ``jobs``: threads; with
-    one, the same seed visits the same nodes.
+    one, the same seed visits the same nodes. ``log``: filled in where the answer is Proved.
 
     Violated carries an exactly checked input. Proved(BOUNDS) means that every node was closed by
     bounds whose rounding is accounted for, or by exact arithmetic. Unknown(TIME or MEMORY) has a
@@ -111,7 +113,7 @@ def search_few_inputs(
     kernel = ingredients.kernel or _kernel(progress, limits)
     if kernel is None:
         return Unknown(Reason.ENGINE, "numba is missing, or its kernels not yet compiled")
-    subject = Subject(network, query, case, limits, flat, kernel, jobs)
+    subject = Subject(network, query, case, limits, flat, kernel, jobs, log)
     pool = _root_pool(subject, chain, seed)
     first = Exploration.of(subject, pool, seed, ingredients.tuning, ingredients.attack)
     try:

@@ -38,7 +38,7 @@ def explore_together(
     first: Exploration, jobs: int, nodes: int, progress: Progress | None = None
 ) -> Verdict:
     """Go on with ``first`` in ``jobs`` threads; ``nodes`` is the size of its slices so far."""
-    others = [first.beside(first.seed + 7919 * index) for index in range(1, jobs)]
+    others = [first.beside(first.seed + 7919 * index, index) for index in range(1, jobs)]
     return _Crew([first, *others], max(1, nodes // 4)).run(progress)
 
 

@@ -84,6 +84,8 @@ def bound_by_multipliers(
         c = vec[free + 1 + q]
         if not abs(c) < np.inf:
             return -np.inf
+        # For the log only: the slope that says nearly the same.
+        work.alpha[q] = min(1.0, work.mu_low[q] / c) if c > 0.0 else work.slope[q]
         mu, nu = work.mu_low[q], work.mu_high[q]
         if c == 0.0 and mu == 0.0 and nu == 0.0:
             continue

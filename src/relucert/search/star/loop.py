@@ -13,6 +13,7 @@ from relucert.search.star.branching import input_to_halve, relu_to_split
 from relucert.search.star.compiling import compiled, entry
 from relucert.search.star.duals import bound_by_programme
 from relucert.search.star.forms import star_forms
+from relucert.search.star.log import log_closed, log_split
 from relucert.search.star.points import descend, sample
 from relucert.search.star.pool import LPS, NODES, OPEN, RELU_SPLITS, STUCK_SLOT, VACANT, Pool
 from relucert.search.star.problem import Flat
@@ -78,14 +79,15 @@ def child(flat: Flat, work: Work, pool: Pool, parent: int, bound: float) -> int:
 def halve(flat: Flat, work: Work, pool: Pool, slot: int, bound: float, chosen: int) -> None:
     """Two children that share the middle of input ``chosen``."""
     middle = 0.5 * pool.low[slot, chosen] + 0.5 * pool.high[slot, chosen]
+    first = log_split(pool, slot, chosen, middle)
     # The half towards which the bound is lower goes on top of the stack.
     rising = work.branch_vec[chosen] > 0.0
     for turn in range(2):
         new = child(flat, work, pool, slot, bound)
         if (turn == 0) == rising:
-            pool.low[new, chosen] = middle
+            pool.low[new, chosen], pool.name[new] = middle, first + 1
         else:
-            pool.high[new, chosen] = middle
+            pool.high[new, chosen], pool.name[new] = middle, first
 
 
 @compiled
@@ -93,9 +95,11 @@ def split_relu(flat: Flat, work: Work, pool: Pool, slot: int, bound: float, symb
     """Two children: the pre-activation of the costliest symbol at least, or at most, zero."""
     c = work.where[relu_to_split(work, symbols)]
     pool.counters[RELU_SPLITS] += 1
+    first = log_split(pool, slot, -1 - c, 0.0)
     for sign in range(-1, 2, 2):
         new = child(flat, work, pool, slot, bound)
         pool.status[new, c] = sign * SPLIT
+        pool.name[new] = first + (1 - sign) // 2
         pool.splits[new] += 1
 
 
@@ -121,6 +125,7 @@ def bound_parts(
             value = bound_by_programme(flat, work, lp, first, last, symbols, splits, value)
         if value > 0.0:
             pool.parts[slot, part] = 0
+            log_closed(flat, work, pool, slot, part, symbols, splits)
             continue
         if not hit:
             hit = try_point(flat, work, pool, slot, tuning)

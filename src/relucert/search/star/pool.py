@@ -9,9 +9,10 @@ import numpy as np
 from relucert.search.star.problem import Flat
 
 __all__ = [
-    "FRESH",
+    "LOGGED",
     "LPS",
     "NODES",
+    "NUMBERS",
     "OPEN",
     "RELU_SPLITS",
     "STUCK_SLOT",
@@ -20,9 +21,10 @@ __all__ = [
     "enlarged",
     "new_pool",
     "node_bytes",
+    "with_log",
 ]
 
-OPEN, VACANT, NODES, LPS, RELU_SPLITS, STUCK_SLOT, FRESH = range(7)
+OPEN, VACANT, NODES, LPS, RELU_SPLITS, STUCK_SLOT, LOGGED, NUMBERS = range(8)
 
 
 class Pool(NamedTuple):
@@ -33,7 +35,7 @@ class Pool(NamedTuple):
     and splits so far. splits: ReLUs decided. open: a stack of slots, the last is next; vacant:
     free slots. counters: see the constants. closed: share of the tree that is proved, in
     halvings. hit: a candidate point; threshold: the margin at which a point is one.
-    random: state of the generator.
+    random: state of the generator. name: by slot, of the node, and the log: see `split_log`.
     """
 
     low: np.ndarray
@@ -54,6 +56,12 @@ class Pool(NamedTuple):
     random: np.ndarray
     root_low: np.ndarray
     root_high: np.ndarray
+    name: np.ndarray
+    first_name: np.ndarray
+    log_node: np.ndarray
+    log_what: np.ndarray
+    log_value: np.ndarray
+    log_numbers: np.ndarray
 
     @property
     def capacity(self) -> int:
@@ -61,13 +69,14 @@ class Pool(NamedTuple):
 
 
 _BY_SLOT = (
-    "low", "high", "status", "lower", "upper", "parts", "bound", "depth", "splits", "open", "vacant"
+    "low", "high", "status", "lower", "upper", "parts", "bound", "depth", "splits", "open",
+    "vacant", "name",
 )  # fmt: skip
 
 
 def node_bytes(flat: Flat) -> int:
     """Memory of one slot."""
-    return 17 * flat.coordinates + 16 * len(flat.free) + len(flat.segments) + 48
+    return 17 * flat.coordinates + 16 * len(flat.free) + len(flat.segments) + 56
 
 
 def new_pool(flat: Flat, capacity: int, low: np.ndarray, high: np.ndarray, seed: int) -> Pool:
@@ -93,10 +102,31 @@ def new_pool(flat: Flat, capacity: int, low: np.ndarray, high: np.ndarray, seed:
         random=np.array([mixed], dtype=np.uint64),
         root_low=low.copy(),
         root_high=high.copy(),
+        name=np.zeros(capacity, dtype=np.int64),
+        first_name=np.zeros(1, dtype=np.int64),
+        log_node=np.zeros(0, dtype=np.int64),
+        log_what=np.zeros(0, dtype=np.int64),
+        log_value=np.zeros(0),
+        log_numbers=np.zeros(0),
     )
     pool.low[0], pool.high[0] = low, high
     pool.counters[OPEN], pool.counters[VACANT] = 1, capacity - 1
     return pool
+
+
+def with_log(pool: Pool, splits: int, numbers: int) -> Pool:
+    """The same with room for so many more splits and numbers in the log."""
+    used, filled = int(pool.counters[LOGGED]), int(pool.counters[NUMBERS])
+    grown = {}
+    for name, most in (
+        ("log_node", used + splits), ("log_what", used + splits), ("log_value", used + splits),
+        ("log_numbers", filled + numbers),
+    ):  # fmt: skip
+        old = getattr(pool, name)
+        if len(old) < most:
+            grown[name] = np.zeros(2 * most, dtype=old.dtype)
+            grown[name][: len(old)] = old
+    return pool._replace(**grown)
 
 
 def enlarged(pool: Pool, capacity: int) -> Pool:
