@@ -116,8 +116,8 @@ def test_bad_usage_is_one_line_and_code_2(folder, capsys, monkeypatch, arguments
 def test_a_proof_that_does_not_check_is_never_called_proved(folder, capsys, monkeypatch):
     """A prover gone wrong: what counts is the checker's word about the file."""
 
-    def careless(network, query, subject, path, limits, progress):
-        result = prove(network, query, subject, path, limits, progress)
+    def careless(network, query, subject, path, *others, **named):
+        result = prove(network, query, subject, path, *others, **named)
         lines = read_lines(path)
         path.write_bytes(packed([line.replace("w 0=1p0", "w 0=0p0") for line in lines]))
         return result

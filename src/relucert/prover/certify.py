@@ -7,19 +7,25 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from relucert.bounds.backward import bound_network
+from relucert.bounds.interval import Intervals
+from relucert.bounds.unsafe import open_parts
 from relucert.limits import Limits
 from relucert.network import Network
 from relucert.proof.check import NotAccepted, check_proof
 from relucert.proof.subject import Subject
 from relucert.prover.prove import prove
-from relucert.query import Query
+from relucert.query import Case, Query
 from relucert.search.attack import Attack, attack_case
+from relucert.search.few_inputs import MAX_FREE_INPUTS, free_inputs, search_few_inputs
+from relucert.search.split_log import SplitLog
 from relucert.verdict import Proved, Reason, Unknown, Verdict, Violated
 
 __all__ = ["Certified", "certify_with_proof"]
 
 _ATTACK_SECONDS = 0.4
 _ATTACK_SHARE = 0.1
+_BOUNDS_SHARE = 0.6
 
 Progress = Callable[[str], None]
 
@@ -58,12 +64,12 @@ def certify_with_proof(
     FileError when the file cannot be written, QueryError when query and network do not fit.
     """
     query.fits(network.input_size, network.output_size)
-    violated = _attacked(network, query, limits, seed, progress)
-    if violated is not None:
-        return Certified(violated, limits.elapsed)
+    logs, verdict = _searched(network, query, limits, seed, progress)
+    if verdict is not None:
+        return Certified(verdict, limits.elapsed)
     before = time.monotonic()
     try:
-        result = prove(network, query, subject, path, limits, progress)
+        result = prove(network, query, subject, path, limits, progress, logs=logs)
     except MemoryError:
         return Certified(Unknown(Reason.MEMORY, "ran out of memory"), limits.elapsed)
     proving = time.monotonic() - before
@@ -84,16 +90,45 @@ def certify_with_proof(
     )
 
 
-def _attacked(
+def _searched(
     network: Network, query: Query, limits: Limits, seed: int, progress: Progress | None
+) -> tuple[dict[int, SplitLog], Verdict | None]:
+    """What searches write down, by case; a verdict where there is nothing left to prove."""
+    logs: dict[int, SplitLog] = {}
+    for index, case in enumerate(query.cases):
+        if not case.unsafe:
+            continue
+        box = Intervals(*case.box.enclosing_floats)
+        if progress is not None:
+            progress("bounds")
+        chain = bound_network(network, box, limits.within(_BOUNDS_SHARE * limits.remaining))
+        if not open_parts(chain, box, case.unsafe):
+            logs[index] = SplitLog()
+            continue
+        if free_inputs(case) <= MAX_FREE_INPUTS:
+            log = SplitLog()
+            found = search_few_inputs(network, query, case, limits, seed, progress, chain, log=log)
+            if isinstance(found, Proved):
+                logs[index] = log
+                continue
+            if isinstance(found, Violated) or found.reason is not Reason.ENGINE:
+                return logs, found
+        violated = _attacked(network, query, case, limits, seed, progress)
+        if violated is not None:
+            return logs, violated
+    return logs, None
+
+
+def _attacked(
+    network: Network,
+    query: Query,
+    case: Case,
+    limits: Limits,
+    seed: int,
+    progress: Progress | None,
 ) -> Violated | None:
     if progress is not None:
         progress("looking for a counterexample")
     seconds = min(_ATTACK_SECONDS, _ATTACK_SHARE * limits.remaining) / max(1, len(query.cases))
-    for case in query.cases:
-        if case.unsafe:
-            attack = Attack(seconds=seconds, seed=seed)
-            found = attack_case(network, query, case, attack, limits).violated
-            if found is not None:
-                return found
-    return None
+    attack = Attack(seconds=seconds, seed=seed)
+    return attack_case(network, query, case, attack, limits).violated

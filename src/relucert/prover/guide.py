@@ -17,7 +17,15 @@ from relucert.proof.region import Region
 from relucert.proof.rounded import Rounded, RoundedRows
 from relucert.search.relu_parts import Influence
 
-__all__ = ["Guide", "chain_of", "linear_rows", "mixing_weights", "short_float", "short_weights"]
+__all__ = [
+    "Guide",
+    "Wary",
+    "chain_of",
+    "linear_rows",
+    "mixing_weights",
+    "short_float",
+    "short_weights",
+]
 
 _FEW_INPUTS = 64
 _MIXING_STEPS = 30
@@ -25,11 +33,28 @@ _WEIGHT_STEPS = 64
 _WARY, _SPARE = 4.0, 2.0**-50
 
 
-class Guide(Rounded):
-    """The checker's rounded arithmetic, that also remembers the last linear bounds of neurons.
+class Wary(Rounded):
+    """The checker's rounded arithmetic, with bounds that are a little weaker.
 
-    Its bounds are a little weaker: the checker works at other numbers of regions at once, where
-    sums are rounded differently, and must find at least as much.
+    The checker works at other numbers of regions at once, where sums are rounded differently, and
+    must find at least as much.
+    """
+
+    def minimum(self, rows: RoundedRows, box: Bounds, regions: np.ndarray) -> np.ndarray:
+        """As the checker's, with rounding counted several times."""
+        wary = RoundedRows(rows.rows, rows.constant, _WARY * rows.lost)
+        return super().minimum(wary, box, regions)
+
+    def interval(self, index: int, inputs: Bounds) -> Bounds:
+        """As the checker's, a little wider."""
+        found = super().interval(index, inputs)
+        with np.errstate(all="ignore"):
+            spare = _SPARE * (np.abs(found.lower) + np.abs(found.upper))
+            return Bounds(found.lower - spare, found.upper + spare)
+
+
+class Guide(Wary):
+    """The wary arithmetic, that also remembers the last linear bounds of neurons.
 
     slopes: by layer (outputs, inputs): how a pre-activation moves with the inputs, roughly.
     """
@@ -74,15 +99,7 @@ class Guide(Rounded):
                 slopes[neurons] = 0.5 * (rows.rows[:count] - rows.rows[count:])
                 self.slopes[index] = slopes
             self._asked = None
-        wary = RoundedRows(rows.rows, rows.constant, _WARY * rows.lost)
-        return super().minimum(wary, box, regions)
-
-    def interval(self, index: int, inputs: Bounds) -> Bounds:
-        """As the checker's, a little wider."""
-        found = super().interval(index, inputs)
-        with np.errstate(all="ignore"):
-            spare = _SPARE * (np.abs(found.lower) + np.abs(found.upper))
-            return Bounds(found.lower - spare, found.upper + spare)
+        return super().minimum(rows, box, regions)
 
 
 def chain_of(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,9 +13,11 @@ from relucert.proof.subject import Subject
 from relucert.prover.guide import Guide
 from relucert.prover.inputs import prove_by_inputs
 from relucert.prover.relus import prove_by_relus
+from relucert.prover.replay import replay
 from relucert.prover.tree import Found, Progress, Stopped, Tree
 from relucert.prover.writer import ProofWriter
 from relucert.query import Case, Query
+from relucert.search.split_log import SplitLog
 from relucert.verdict import Method, Proved, Reason, Unknown, Verdict
 
 __all__ = ["ProofResult", "prove"]
@@ -44,12 +47,14 @@ def prove(
     limits: Limits,
     progress: Progress | None = None,
     strategy: str = "auto",
+    logs: Mapping[int, SplitLog] | None = None,
 ) -> ProofResult:
     """Look for a proof of ``query`` and write it to ``path``.
 
     Violated is answered only where a counterexample is met by chance: attack first.
 
     strategy: "inputs" halves the box, "relus" fixes signs, "auto" chooses by how many inputs vary.
+    logs: by case, of searches that have proved it, to be followed.
     The verdict Proved is that of the checker's rounded arithmetic, step by step. Raises
     FileError when the file cannot be written, QueryError when query and network do not fit.
     """
@@ -62,9 +67,11 @@ def prove(
                 continue
             tree = Tree(network, query, case, guide, writer, limits, progress)
             try:
-                _STRATEGIES[strategy if strategy != "auto" else _chosen(case)](
-                    tree, root_region(case)
-                )
+                if logs is not None and index in logs:
+                    replay(tree, root_region(case), logs[index])
+                else:
+                    chosen = strategy if strategy != "auto" else _chosen(case)
+                    _STRATEGIES[chosen](tree, root_region(case))
             except Found as found:
                 return ProofResult(found.violated, 0, regions + tree.regions, 0)
             except Stopped as stop:

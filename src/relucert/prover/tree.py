@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Protocol
 
 import numpy as np
 
@@ -15,16 +16,15 @@ from relucert.proof.check import step
 from relucert.proof.records import BoundRecord, CloseRecord, EmptyRecord, Record
 from relucert.proof.region import Refused, Region, bounded, lower_bounds, mixed
 from relucert.prover.guide import Guide
-from relucert.prover.writer import ProofWriter
 from relucert.query import Case, Query
 from relucert.search.margins import Margins
 from relucert.verdict import Violated, confirm
 
-__all__ = ["Found", "Progress", "Stopped", "Tree"]
+__all__ = ["CLEAR_SHARE", "Found", "Progress", "Stopped", "Tree", "Writer"]
 
 # With bounds larger than this share of the numbers that went into them, small differences between
 # the arithmetics do not matter. Where all signs are known there are no slopes to differ.
-_CLEAR_SHARE = 1e-12
+CLEAR_SHARE = 1e-12
 _EXACT_TRIES = 20
 
 Progress = Callable[[str], None]
@@ -41,6 +41,14 @@ class Found(Exception):  # noqa: N818 - an answer, not an error
         self.violated = violated
 
 
+class Writer(Protocol):
+    """Takes the records of a proof, as they are or as text."""
+
+    def write(self, record: Record) -> None: ...
+
+    def write_text(self, text: str) -> None: ...
+
+
 @dataclass(eq=False)
 class Tree:
     """Writes only records that the checker's rounded arithmetic takes."""
@@ -49,7 +57,7 @@ class Tree:
     query: Query
     case: Case
     guide: Guide
-    writer: ProofWriter
+    writer: Writer
     limits: Limits
     progress: Progress | None = None
     regions: int = 0
@@ -104,7 +112,7 @@ class Tree:
         ends = region.layers[-1].after(self.network.layers[-1])
         size = np.maximum(np.abs(ends.lower), np.abs(ends.upper))
         scale = float(np.abs(np.array([float(c) for c in objective.coefficients])) @ size)
-        return value > _CLEAR_SHARE * scale
+        return value > CLEAR_SHARE * scale
 
     def _relaxed(self, region: Region) -> bool:
         """Whether the sign of any ReLU is open."""

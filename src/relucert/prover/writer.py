@@ -50,8 +50,12 @@ class ProofWriter:
 
     def write(self, record: Record) -> None:
         """One more record (`CaseRecord` and inner ones; `finish` writes the end)."""
+        self.write_text(record.text)
+
+    def write_text(self, text: str) -> None:
+        """The same for a record that is text already."""
         self.records += 1
-        self._text.write(record.text + "\n")
+        self._text.write(text + "\n")
 
     def start_case(self, index: int) -> None:
         """The tree of case ``index`` follows."""

@@ -1,0 +1,251 @@
+"""Proofs that follow the tree of a finished search, many regions at once.
+
+The search's splits are taken as they are, and its multipliers, shortened, wherever the default ones
+do not refute a set. Where the checker's bounds do not reach, a search of the prover's own goes on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from relucert.proof.arithmetic import Objective, Relaxation
+from relucert.proof.check import step
+from relucert.proof.records import (
+    SLOPE_STEPS,
+    BoundRecord,
+    CloseRecord,
+    EmptyRecord,
+    InputSplitRecord,
+    Record,
+    ReluSplitRecord,
+)
+from relucert.proof.region import Refused, Region, bounded, lower_bounds, mixed
+from relucert.prover.guide import Wary, short_float, short_weights
+from relucert.prover.inputs import prove_by_inputs
+from relucert.prover.relus import prove_by_relus
+from relucert.prover.tree import CLEAR_SHARE, Tree
+from relucert.search.split_log import Refutation, SplitLog
+
+__all__ = ["replay"]
+
+_AT_ONCE = 256
+_BOUNDS_EVERY = 3
+_SHORT, _LONG = 5, 24
+_LEAST_WEIGHT = 2.0**-20
+
+
+@dataclass(eq=False)
+class _Place:
+    """A node of the search's tree: its region, until that is done, and the records so far."""
+
+    region: Region
+    name: int
+    records: list[str] = field(default_factory=list)
+    halves: tuple[_Place, ...] = ()
+    done: bool = False
+
+
+def replay(tree: Tree, root: Region, log: SplitLog) -> None:
+    """Write a proof along ``log``; raises Stopped, Found or Refused as the other strategies do."""
+    _Replay(tree, log).run(root)
+
+
+class _Replay:
+    def __init__(self, tree: Tree, log: SplitLog) -> None:
+        self.tree, self.log, self.network = tree, log, tree.network
+        self.arithmetic = Wary(tree.network)
+        self.mixed: dict[tuple[object, ...], Objective] = {}
+
+    def run(self, root: Region) -> None:
+        """All regions, then all records, depth first."""
+        top = _Place(root, 0)
+        waiting = [top]
+        while waiting:
+            taken = waiting[-_AT_ONCE:]
+            del waiting[-_AT_ONCE:]
+            for _ in taken:
+                self.tree.visit()
+            self._bound([place for place in taken if self._wants_bounds(place)])
+            self._close([place for place in taken if place.region.layers and not place.done])
+            for place in taken:
+                if not place.done:
+                    waiting += self._divided(place)
+        self._write(top)
+
+    def _wants_bounds(self, place: _Place) -> bool:
+        """Leaves, where a set was refuted, before signs are fixed, and now and then."""
+        split = self.log.splits.get(place.name)
+        if split is None or place.name in self.log.closed:
+            return True
+        if split.layer >= 0 and not place.region.layers:
+            return True
+        return place.region.depth % _BOUNDS_EVERY == 0
+
+    def _bound(self, places: Sequence[_Place]) -> None:
+        if not places:
+            return
+        regions = [place.region for place in places]
+        found = bounded(self.arithmetic, self.network, regions, [{}] * len(places))
+        for place, one in zip(places, found, strict=True):
+            if isinstance(one, Refused):
+                raise one
+            place.region = one
+            place.records.append(BoundRecord().text)
+            if one.empty:
+                place.records.append(EmptyRecord().text)
+                self._end(place)
+
+    def _end(self, place: _Place) -> None:
+        place.done = True
+        self.tree.closed += 0.5**place.region.depth
+
+    def _close(self, places: Sequence[_Place]) -> None:
+        """Refute open sets: with short multipliers where that will do."""
+        for record_of in (_weights_only, _shortened, _lengthened):
+            tried: list[tuple[_Place, CloseRecord]] = []
+            for place in places:
+                known = self.log.closed.get(place.name, {})
+                for unsafe in () if place.done else place.region.open:
+                    refutation = known.get(unsafe) or self._default(place, unsafe)
+                    if refutation is not None:
+                        record = record_of(self.tree, place.region, unsafe, refutation)
+                        if record is not None:
+                            tried.append((place, record))
+            self._try(tried)
+
+    def _default(self, place: _Place, unsafe: int) -> Refutation | None:
+        """At a leaf of which nothing is written down: a set with one row needs no weights."""
+        if place.name in self.log.splits or len(self.tree.case.unsafe[unsafe].limits) != 1:
+            return None
+        return Refutation({0: 1.0}, {}, {})
+
+    def _try(self, tried: Sequence[tuple[_Place, CloseRecord]]) -> None:
+        """Write the records that refute what they are for, with a little to spare."""
+        for start in range(0, len(tried), _AT_ONCE):
+            chosen = tried[start : start + _AT_ONCE]
+            pairs = [(place.region, record) for place, record in chosen]
+            objectives = [self._objective(record) for _, record in chosen]
+            values = lower_bounds(self.arithmetic, self.network, pairs, objectives)
+            for (place, record), objective, value in zip(chosen, objectives, values, strict=True):
+                if not isinstance(value, Refused) and value > self._spare(place.region, objective):
+                    place.records.append(record.text)
+                    place.region = place.region.without(record.unsafe)
+                    if not place.region.open:
+                        self._end(place)
+
+    def _objective(self, record: CloseRecord) -> Objective:
+        key = (record.unsafe, *record.weights.items())
+        if key not in self.mixed:
+            self.mixed[key] = mixed(self.tree.case.unsafe[record.unsafe], record.weights)
+        return self.mixed[key]
+
+    def _spare(self, region: Region, objective: Objective) -> float:
+        ends = region.layers[-1].after(self.network.layers[-1])
+        size = np.abs([float(c) for c in objective.coefficients])
+        return CLEAR_SHARE * float(size @ ends.magnitude)
+
+    def _divided(self, place: _Place) -> Sequence[_Place]:
+        """The halves, second first; none where a search of the prover's own did the rest."""
+        split = self.log.splits.get(place.name)
+        if split is None:
+            self._finished(place)
+            return ()
+        record: Record = ReluSplitRecord(split.layer, split.index)
+        if split.layer < 0:
+            record = InputSplitRecord(split.index, split.value)
+        regions = step(self.network, place.region, record)
+        place.records.append(record.text)
+        place.halves = tuple(_Place(r, split.first + i) for i, r in enumerate(regions))
+        return place.halves[::-1]
+
+    def _finished(self, place: _Place) -> None:
+        """What the search closed and these bounds do not: split further."""
+        tree, rest = self.tree, _Rest(place.records)
+        own = Tree(
+            tree.network, tree.query, tree.case, tree.guide, rest, tree.limits, tree.progress
+        )
+        strategy: Callable[[Tree, Region], None] = prove_by_inputs
+        if place.region.signs:
+            strategy = prove_by_relus
+        strategy(own, place.region)
+        tree.regions += own.regions
+        self._end(place)
+
+    def _write(self, top: _Place) -> None:
+        waiting = [top]
+        while waiting:
+            place = waiting.pop()
+            for text in place.records:
+                self.tree.writer.write_text(text)
+            waiting += place.halves[::-1]
+
+
+@dataclass(eq=False)
+class _Rest:
+    """Takes records as a `ProofWriter` does, and keeps their texts."""
+
+    texts: list[str]
+
+    def write(self, record: Record) -> None:
+        self.texts.append(record.text)
+
+    def write_text(self, text: str) -> None:
+        self.texts.append(text)
+
+
+def _weights_only(tree: Tree, region: Region, unsafe: int, found: Refutation) -> CloseRecord | None:
+    """The weights, in 1/64 of the largest."""
+    if not found.weights:
+        return None
+    return CloseRecord(unsafe, _short(tree, unsafe, found))
+
+
+def _shortened(tree: Tree, region: Region, unsafe: int, found: Refutation) -> CloseRecord | None:
+    """With slopes, and multipliers of few bits."""
+    if not found.weights or not (found.betas or found.slopes):
+        return None
+    scale = 1.0 / max(found.weights.values())
+    betas = {key: scale * beta for key, beta in found.betas.items()}
+    weights = _short(tree, unsafe, found)
+    return CloseRecord(unsafe, weights, _slopes(tree, region, found), _betas(region, betas, _SHORT))
+
+
+def _lengthened(tree: Tree, region: Region, unsafe: int, found: Refutation) -> CloseRecord | None:
+    """With more bits; a region that is empty may need no weight, but any will do."""
+    weights = {row: short_float(weight, _LONG) for row, weight in found.weights.items()}
+    if not weights:
+        weights = {0: _LEAST_WEIGHT * max(found.betas.values(), default=1.0)}
+    slopes, betas = _slopes(tree, region, found), _betas(region, found.betas, _LONG)
+    return CloseRecord(unsafe, weights, slopes, betas)
+
+
+def _short(tree: Tree, unsafe: int, found: Refutation) -> dict[int, float]:
+    rows = len(tree.case.unsafe[unsafe].limits)
+    return short_weights(np.array([found.weights.get(row, 0.0) for row in range(rows)]))
+
+
+def _slopes(tree: Tree, region: Region, found: Refutation) -> dict[int, dict[int, int]]:
+    """Slopes in whole steps, of unstable ReLUs, where not the default."""
+    slopes: dict[int, dict[int, int]] = {}
+    known: dict[int, Relaxation] = {}
+    for (layer, neuron), slope in sorted(found.slopes.items()):
+        if layer not in known:
+            known[layer] = Relaxation(tree.network.layers[layer], region.layers[layer])
+        steps = round(slope * SLOPE_STEPS)
+        if known[layer].unstable[neuron] and steps != known[layer].slopes[neuron]:
+            slopes.setdefault(layer, {})[neuron] = steps
+    return slopes
+
+
+def _betas(
+    region: Region, betas: Mapping[tuple[int, int], float], bits: int
+) -> dict[int, dict[int, float]]:
+    """Multipliers of signs that are fixed here."""
+    found: dict[int, dict[int, float]] = {}
+    for (layer, neuron), beta in sorted(betas.items()):
+        if beta > 0 and neuron in region.signs.get(layer, {}):
+            found.setdefault(layer, {})[neuron] = short_float(beta, bits)
+    return found
