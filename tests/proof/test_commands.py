@@ -11,10 +11,13 @@ import pytest
 from support.proof_files import packed, read_lines
 
 from relucert.cli import main
+from relucert.commands import prove as prove_command
 from relucert.network import Network
 from relucert.prover import certify as certifying
-from relucert.prover.prove import prove
+from relucert.prover.prove import ProofResult, prove
 from relucert.query import Box, Case, Polyhedron, Query
+from relucert.verdict import Method, Proved, Reason, Unknown
+from relucert.verify import Outcome
 from relucert.write.npz import write_network_npz
 from relucert.write.vnnlib import write_vnnlib
 
@@ -140,3 +143,42 @@ def test_an_unknown_leaves_no_file(folder, capsys):
     code, _, _ = run(capsys, "certify", folder / "net.npz", prop, "--proof", proof, "--timeout", 5)
     assert code == 1
     assert not list(folder.glob("*.rcp*"))
+
+
+def test_the_time_left_is_told_from_the_count_at_the_end(folder, tmp_path):
+    from relucert.commands.check import _record_count
+
+    path = tmp_path / "p.rcp"
+    path.write_bytes(packed(["relucert-proof 2", *["b"] * 5000, "end 5000"]))
+    assert _record_count(path, 10**6) == 5000
+    assert _record_count(path, 100) is None
+    for content in (b"", b"nothing", path.read_bytes()[:50], packed(["end many"]), packed(["b"])):
+        path.write_bytes(content)
+        assert _record_count(path, 10**6) is None
+    assert _record_count(tmp_path / "missing", 10**6) is None
+
+
+def test_what_only_the_milp_proves_is_said_to_be_its_word(folder, capsys, monkeypatch):
+    """No proof is found: then the verdict names the tolerance, in every output."""
+    stopped = ProofResult(Unknown(Reason.MARGIN, "stopped"), 0, 0, 0)
+    monkeypatch.setattr(certifying, "prove", lambda *_, **__: stopped)
+    weak = Outcome(Proved(Method.MILP, 1e-6), 0.1, 0)
+    monkeypatch.setattr(prove_command, "certify", lambda *_, **__: weak)
+    proof, table = folder / "out.rcp", folder / "out.csv"
+    asked = ("certify", folder / "net.npz", folder / "holds.vnnlib", "--proof", proof)
+    code, out, _ = run(capsys, *asked, "--csv", table)
+    assert code == 0
+    assert "tolerance" in out
+    assert not proof.exists()
+    assert "milp, tolerance 1e-06" in table.read_text()
+    code, out, _ = run(capsys, *asked, "--json")
+    (result,) = json.loads(out)["results"]
+    assert result["rigorous"] is False
+    assert result["tolerance"] == 1e-6
+    assert "proof" not in result
+    strong = Outcome(Proved(Method.BOUNDS), 0.1, 0)
+    monkeypatch.setattr(prove_command, "certify", lambda *_, **__: strong)
+    code, out, _ = run(capsys, *asked, "--json")
+    (result,) = json.loads(out)["results"]
+    assert code == 3
+    assert "no proof of it was found" in result["detail"]

@@ -15,9 +15,12 @@ from relucert.proof.subject import Subject
 from relucert.prover.certify import certify_with_proof
 from relucert.query import Query
 from relucert.read.files import read_bytes
-from relucert.verify import Outcome
+from relucert.verdict import Proved, Reason, Unknown
+from relucert.verify import Outcome, certify
 
 __all__ = ["Proofs"]
+
+_PROOF_SHARE = 0.7
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,14 +60,19 @@ class Proofs:
         return cls(path, exact, read_bytes(network_path), content, limits, seed)
 
     def certify(self, network: Network, query: Query, progress: Callable[[str], None]) -> Outcome:
-        """The verdict on one query; Proved only with a proof accepted from the file."""
+        """The verdict on one query: Proved with a proof accepted from the file.
+
+        Where none is found in most of the time, the other engines have the rest; then Proved
+        can only be what the MILP says up to its tolerance, and has no file.
+        """
         if self.property_content is not None:
             subject, path = Subject.of_files(self.network_content, self.property_content), self.path
         else:
             subject = Subject.of_query(self.network_content, query)
             path = self._folder() / point_file(query.name)
+        limits = self.limits()
         found = certify_with_proof(
-            network, query, subject, path, self.limits(),
+            network, query, subject, path, limits.within(_PROOF_SHARE * limits.remaining),
             seed=self.seed, exact=self.exact, progress=progress,
         )  # fmt: skip
         if found.path is not None:
@@ -78,7 +86,19 @@ class Proofs:
                     "arithmetics": ["rounded", "exact"] if self.exact else ["rounded"],
                 }
             }
-        return Outcome(found.verdict, found.seconds, self.seed)
+            return Outcome(found.verdict, found.seconds, self.seed)
+        if not isinstance(found.verdict, Unknown) or limits.out_of_time:
+            return Outcome(found.verdict, found.seconds, self.seed)
+        progress("without a proof: the other engines")
+        rest = certify(
+            network, query, timeout=limits.remaining, memory=limits.memory,
+            threads=limits.threads, seed=self.seed, progress=progress,
+        ).verdict  # fmt: skip
+        # A verdict of bounds should have had a proof: there is none, so it is not claimed.
+        if isinstance(rest, Proved) and rest.method.rigorous:
+            words = f"{rest.words}, but no proof of it was found; {found.verdict.detail}"
+            rest = Unknown(Reason.ENGINE, words)
+        return Outcome(rest, limits.elapsed, self.seed)
 
     def _folder(self) -> Path:
         try:

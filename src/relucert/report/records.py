@@ -72,9 +72,14 @@ def _standing_record(standing: Standing) -> dict[str, Any]:
 
 
 def how(verdict: Verdict) -> str:
-    """The method of a proof, the reason of an unknown, "" for a violation."""
+    """The method of a proof, the reason of an unknown, "" for a violation.
+
+    A proof up to a solver's tolerance says so: "milp, tolerance 1e-06".
+    """
     if isinstance(verdict, Proved):
-        return verdict.method.name.lower()
+        method = verdict.method.name.lower()
+        weak = verdict.tolerance is not None
+        return f"{method}, tolerance {verdict.tolerance:.0e}" if weak else method
     return verdict.reason.name.lower() if isinstance(verdict, Unknown) else ""
 
 
