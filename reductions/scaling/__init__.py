@@ -1,0 +1,1 @@
+"""Measuring how hard instances grow: one formula, many solvers, each through its reduction."""
