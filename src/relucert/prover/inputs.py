@@ -20,9 +20,18 @@ _MAX_DEPTH = 3000
 _SPLIT_BITS = 5
 
 
-def prove_by_inputs(tree: Tree, root: Region) -> None:
-    """Write a tree of input splits; raises Stopped when it cannot be completed."""
+def prove_by_inputs(tree: Tree, root: Region, fresh: bool = False) -> None:
+    """Write a tree of input splits; raises Stopped when it cannot be completed.
+
+    fresh: the bounds of ``root`` are as good as they get; other weights alone may do.
+    """
     rows = [float_rows(part) for part in tree.case.unsafe]
+    if fresh:
+        tree.guide.forget()
+        left = _closed(tree, rows, root)
+        if left is None:
+            return
+        root = left[0]
     waiting = [root]
     while waiting:
         region = waiting.pop()

@@ -16,6 +16,7 @@ from relucert.prover.guide import chain_of, linear_rows, mixing_weights, short_w
 from relucert.prover.leaf import decide_leaf
 from relucert.prover.multipliers import closed, region_lines
 from relucert.prover.tree import Stopped, Tree
+from relucert.prover.tuning import tuned_bounds
 from relucert.search.branching import branching_neuron
 from relucert.search.relu_bounds import (
     Bounded,
@@ -63,11 +64,29 @@ def prove_by_relus(tree: Tree, root: Region) -> None:
         raise Stopped("an unsafe set without rows is not empty")
     targets = [_target(chain, region, float_rows(part)) for part in parts]
     layers = [index for index, one in enumerate(tree.network.layers) if one.relu.any()]
+    if region.depth == 0 and len(layers) > 1:
+        left = _at_root(tree, targets, layers, region)
+        if left is None:
+            return
+        region = left
     waiting = [_Waiting(region)]
     while waiting:
         node = waiting.pop()
         tree.visit()
         waiting += reversed(_visited(tree, targets, layers, node))
+
+
+def _at_root(
+    tree: Tree, targets: list[_Target], layers: list[int], region: Region
+) -> Region | None:
+    """What is left of the whole box; where something is, with the best bounds for what follows."""
+    chain = chain_of(tree.network, region)
+    lines = {index: region_lines(chain[index], region, index) for index in layers}
+    left, _, _ = _refuted(tree, targets, chain, lines, region, _Waiting(region))
+    if left is None:
+        return None
+    left = tuned_bounds(tree, left)
+    return None if tree.ended(left) else left
 
 
 def _root_bounds(tree: Tree, region: Region) -> Region:

@@ -6,7 +6,7 @@ do not refute a set. Where the checker's bounds do not reach, a search of the pr
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -62,17 +62,21 @@ class _Replay:
     def run(self, root: Region) -> None:
         """All regions, then all records, depth first."""
         top = _Place(root, 0)
-        waiting = [top]
-        while waiting:
-            taken = waiting[-_AT_ONCE:]
-            del waiting[-_AT_ONCE:]
-            for _ in taken:
+        waiting, ready = [top], list[_Place]()
+        while waiting or ready:
+            while waiting and len(ready) < _AT_ONCE:
+                place = waiting.pop()
                 self.tree.visit()
-            self._bound([place for place in taken if self._wants_bounds(place)])
-            self._close([place for place in taken if place.region.layers and not place.done])
-            for place in taken:
+                if self._wants_bounds(place):
+                    ready.append(place)
+                else:
+                    waiting += self._divided(place)
+            self._bound(ready)
+            self._close([place for place in ready if not place.done])
+            for place in ready:
                 if not place.done:
                     waiting += self._divided(place)
+            ready = []
         self._write(top)
 
     def _wants_bounds(self, place: _Place) -> bool:
@@ -167,10 +171,10 @@ class _Replay:
         own = Tree(
             tree.network, tree.query, tree.case, tree.guide, rest, tree.limits, tree.progress
         )
-        strategy: Callable[[Tree, Region], None] = prove_by_inputs
         if place.region.signs:
-            strategy = prove_by_relus
-        strategy(own, place.region)
+            prove_by_relus(own, place.region)
+        else:
+            prove_by_inputs(own, place.region, fresh=True)
         tree.regions += own.regions
         self._end(place)
 
