@@ -14,7 +14,7 @@ from relucert.bench.instances import Instance
 from relucert.bench.options import BenchOptions
 from relucert.bench.results import Measurement, status_of
 from relucert.errors import RelucertError
-from relucert.limits import resident_bytes
+from relucert.limits import resident_bytes, usable_cores
 from relucert.read.network import read_network
 from relucert.read.vnnlib import read_vnnlib
 from relucert.report.records import how, verdict_word
@@ -96,6 +96,7 @@ def _child(item: Instance, options: BenchOptions, sender: Connection) -> None:
             timeout=max(limit, 0.1),
             memory=options.memory,
             seed=options.seed,
+            jobs=max(1, usable_cores() // options.jobs),
         )
         words = outcome.verdict.words
         answer = (verdict_word(outcome.verdict), how(outcome.verdict), words)

@@ -44,6 +44,7 @@ _ATTACK_SHARE = 0.1
 _SPLIT_SHARE = 0.7
 _CLEARLY_FEW_INPUTS = 8  # with more, halving inputs and splitting ReLUs share the time
 _UNCLEAR_SHARE = 0.35
+_BEYOND_MILP_SHARE, _BEYOND_MILP = 0.95, 200  # share of the time; unstable neurons
 _SHALLOW_SHARE = 0.08  # of one hidden layer the MILP is often the quicker judge
 _MILP_BESIDE_AFTER = 0.3
 _SPLIT_SECONDS = 300.0
@@ -175,6 +176,8 @@ class _Work:
             return None
         elif self._milp_fits_beside:
             return self._raced()
+        elif self._beyond_milp:
+            limits = job.limits.within(_BEYOND_MILP_SHARE * job.limits.remaining)
         else:
             limits = self._within(_SHALLOW_SHARE if self._shallow else _SPLIT_SHARE)
         job.say("fixing the signs of ReLUs")
@@ -247,6 +250,12 @@ class _Work:
     @property
     def _shallow(self) -> bool:
         return sum(bool(layer.relu.any()) for layer in self.job.network.layers) <= 1
+
+    @property
+    def _beyond_milp(self) -> bool:
+        """So many open neurons in several layers that the MILP will hardly answer."""
+        unstable = sum(int(relaxation.unstable.sum()) for relaxation in self.chain)
+        return not self._shallow and unstable > _BEYOND_MILP
 
     @property
     def _milp_fits_beside(self) -> bool:
