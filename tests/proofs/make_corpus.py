@@ -106,6 +106,13 @@ def valid() -> dict[str, list[str]]:
         result = prove(*load(name, prop), path, Limits(60), strategy=strategy)
         print(path.name, result)
         found[path.stem] = read_lines(path)
+    lines = found["deep--above--relus"]
+    path = HERE / "valid" / "deep--above--tuned.rcp"
+    found[path.stem] = changed(
+        lines, HEADER_LINES + 1, lines[HEADER_LINES + 1],
+        "t 1 0+ a0 0=128,2=3 0- 3+ a0 1=256", "t 1 0+ a0 1=77", "b",
+    )  # fmt: skip
+    path.write_bytes(packed(found[path.stem]))
     return found
 
 
@@ -130,6 +137,8 @@ def invalid(proofs: dict[str, list[str]]) -> dict[str, list[str]]:
     deep_in, deep_re = proofs["deep--above--inputs"], proofs["deep--above--relus"]
     wide, mixed = proofs["wide--margin--relus"], proofs["crossing--mixed--inputs"]
     cases = proofs["crossing--cases--inputs"]
+    tuned = proofs["deep--above--tuned"]
+    at = first(tuned, "t ")
     close, beta = first(deep_in, "c "), first(wide, next(x for x in wide[5:] if " s" in x))
     return {
         "deep--above--dropped-child": counted([*deep_in[: last(deep_in, "b")], "end 0"]),
@@ -149,6 +158,12 @@ def invalid(proofs: dict[str, list[str]]) -> dict[str, list[str]]:
         "deep--above--no-relu": changed(deep_re, first(deep_re, "r "), "r 2 0"),
         "deep--above--sign-fixed-twice": changed(
             deep_re, first(deep_re, "r "), *[deep_re[first(deep_re, "r ")]] * 2),
+        "deep--above--slopes-of-single-bounds-below-a-split": changed(
+            deep_in, close, "t 1 0+ a0 0=1", deep_in[close]),
+        "deep--above--slopes-of-a-later-layer": changed(tuned, at, "t 1 0+ a1 0=3"),
+        "deep--above--slopes-for-no-relu": changed(tuned, at, "t 2 0+ a1 0=3"),
+        "deep--above--slopes-for-no-neuron": changed(tuned, at, "t 1 99- a0 0=3"),
+        "deep--above--slopes-of-no-neuron": changed(tuned, at, "t 1 0- a0 99=3"),
         "deep--above--no-splits": counted([*deep_in[:6], "c 0 w 0=1p0", "end 0"]),
         "deep--above--case-of-another-number": changed(deep_in, 4, "case 1"),
         "deep--above-false--proof-of-another-claim": for_false(deep_in, "deep", "above-false"),
@@ -224,6 +239,10 @@ def malformed(proofs: dict[str, list[str]]) -> dict[str, bytes]:
         "negative-index": with_line(split, "x -1 0x0.0p+0"),
         "index-of-many-digits": with_line(split, f"x {'1' * 40} 0x0.0p+0"),
         "slope-above-one": packed(changed(relus, first(relus, "b"), "b a0 0=257")),
+        "bound-missing": packed(changed(relus, first(relus, "b"), "t 1 a0 0=3")),
+        "bound-of-no-side": packed(changed(relus, first(relus, "b"), "t 1 0 a0 0=3")),
+        "bound-twice": packed(changed(relus, first(relus, "b"), "t 1 0+ a0 0=3 0+ a0 0=4")),
+        "bound-with-weights": packed(changed(relus, first(relus, "b"), "t 1 0+ w 0=1p0")),
         "neuron-twice": packed(changed(relus, first(relus, "b"), "b a0 0=3,0=4")),
         "list-twice": packed(changed(relus, first(relus, "b"), "b a0 0=3 a0 1=4")),
     }
