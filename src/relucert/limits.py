@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
-__all__ = ["Limits", "resident_bytes", "usable_bytes", "usable_cores"]
+__all__ = ["Limits", "Work", "resident_bytes", "usable_bytes", "usable_cores"]
 
 _USABLE_SHARE = 0.8
 _STALE_SECONDS = 0.05
@@ -82,11 +82,26 @@ def resident_bytes() -> int:
         return peak if sys.platform == "darwin" else peak * 1024
 
 
+@dataclass(eq=False)
+class Work:
+    """What was done, counted where it is done; no clock enters.
+
+    programmes: linear programmes solved, MILPs included. iterations: of the simplex method.
+    nodes: of branch and bound, by MILP or search. Exact with one thread; work in other processes
+    is not counted.
+    """
+
+    programmes: int = 0
+    iterations: int = 0
+    nodes: int = 0
+
+
 @dataclass(frozen=True)
 class Limits:
     """Wall-clock seconds from the moment of creation, memory in bytes, solver threads.
 
-    stopped: when set, the time is up at once, whoever asks.
+    stopped: when set, the time is up at once, whoever asks. work: what is done within these
+    limits and all that are made from them.
     """
 
     seconds: float = math.inf
@@ -94,6 +109,7 @@ class Limits:
     threads: int = 1
     started: float = field(default_factory=time.monotonic)
     stopped: threading.Event | None = None
+    work: Work = field(default_factory=Work, compare=False, repr=False)
 
     @property
     def remaining(self) -> float:
@@ -120,4 +136,4 @@ class Limits:
     def within(self, seconds: float) -> Limits:
         """The same limits with at most ``seconds`` from now."""
         seconds = min(seconds, self.remaining)
-        return Limits(seconds, self.memory, self.threads, stopped=self.stopped)
+        return Limits(seconds, self.memory, self.threads, stopped=self.stopped, work=self.work)

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from relucert.errors import UsageError
-from relucert.limits import Limits, usable_bytes
+from relucert.limits import Limits, Work, usable_bytes
 from relucert.milp.engine import MilpOptions
 from relucert.milp.pulp_model import check_solver
 from relucert.network import Network
@@ -27,11 +27,12 @@ Progress = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Outcome:
-    """What `certify` found: the verdict, wall-clock seconds, and the seed of the attack."""
+    """What `certify` found: the verdict, wall-clock seconds, the attack's seed, and the work."""
 
     verdict: Verdict
     seconds: float
     seed: int
+    work: Work = field(default_factory=Work, compare=False, repr=False)
 
     def __str__(self) -> str:
         return f"{self.verdict.words} in {self.seconds:.2f} s"
@@ -84,7 +85,7 @@ def certify(
         if isinstance(verdicts[-1], Violated):
             break
     verdict = combined(verdicts) if verdicts else Proved(Method.EMPTY)
-    return Outcome(verdict, limits.elapsed, seed)
+    return Outcome(verdict, limits.elapsed, seed, limits.work)
 
 
 def _within_memory(job: Job, case: Case) -> Verdict:

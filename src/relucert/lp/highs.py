@@ -47,6 +47,7 @@ class LpSolver:
             watch.detach(highs)
         else:
             highs.run()
+        _count(highs, limits)
         status, detail = _status(highs)
         if status is Status.OPTIMAL:
             solution = highs.getSolution()
@@ -95,6 +96,7 @@ def solve_mip(
     watch = _Watch(limits, stop, progress)
     watch.attach(highs)
     _run_interruptibly(highs, watch)
+    _count(highs, limits)
     if watch.error is not None:
         raise watch.error
     return _mip_answer(highs, watch)
@@ -169,6 +171,14 @@ def _run_interruptibly(highs: Any, watch: _Watch) -> None:
         # Presolve asks nobody: who leaves the process then has to end it without clean-up.
         done.wait(_PATIENCE_SECONDS)
         raise
+
+
+def _count(highs: Any, limits: Limits) -> None:
+    """Add what the last run did; HiGHS says -1 for what does not apply."""
+    info = highs.getInfo()
+    limits.work.programmes += 1
+    limits.work.iterations += max(0, int(info.simplex_iteration_count))
+    limits.work.nodes += max(0, int(info.mip_node_count))
 
 
 def _mip_answer(highs: Any, watch: _Watch) -> Answer:

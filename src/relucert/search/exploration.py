@@ -131,7 +131,9 @@ class Exploration:
                 0, min(_LOGGED_EACH * most, _MOST_LOGGED - int(self.pool.counters[NUMBERS]))
             )
             self.pool = with_log(self.pool, most, spare)
+        before = self.visited
         code = subject.kernel(subject.flat, self.work, self.tableau, self.pool, self.tuning, most)
+        subject.limits.work.nodes += self.visited - before
         return self._handled(code) or self._sampled()
 
     def _handled(self, code: int) -> Verdict | None:

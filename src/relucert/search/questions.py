@@ -173,6 +173,7 @@ class Questions:
 
         results = self.executor.map(ascent, batches) if self.executor else map(ascent, batches)
         for batch, (found, best, lines) in zip(batches, results, strict=True):
+            limits.work.nodes += len(batch.questions)
             self._file(batch, found, best, lines)
 
     def _ascent(

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
 from relucert.errors import QueryError, SolverError, UsageError
-from relucert.limits import Limits
+from relucert.limits import Limits, Work
 from relucert.memorization.decision.answers import Answer, No, Unknown, Yes
 from relucert.memorization.decision.balls import Balls, labelled_balls
 from relucert.memorization.decision.certificate import half_space_certificate, width_two_certificate
@@ -40,7 +40,7 @@ _TWO_NEURON_SHARE = 0.2
 
 @dataclass(frozen=True)
 class Decided:
-    """The answer, what was asked, and how long it took.
+    """The answer, what was asked, how long it took, and the work it took.
 
     labels: the map from the data's labels to the network's, in words.
     """
@@ -50,6 +50,7 @@ class Decided:
     width: int
     labels: str
     seconds: float
+    work: Work = field(default_factory=Work, compare=False, repr=False)
 
 
 @dataclass(frozen=True)
@@ -104,7 +105,7 @@ def decide(
     balls = labelled_balls(data, budget)
     question = _Question(data, balls, width, used, solver, seed, limits, progress)
     answer = _answered(question)
-    return Decided(answer, balls.budget, width, balls.label_map.note, limits.elapsed)
+    return Decided(answer, balls.budget, width, balls.label_map.note, limits.elapsed, limits.work)
 
 
 def _answered(question: _Question) -> Answer:
