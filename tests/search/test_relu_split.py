@@ -5,7 +5,6 @@ from fractions import Fraction
 from itertools import pairwise
 
 import numpy as np
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.random_networks import boxes, corner_values, networks, questions
@@ -16,12 +15,11 @@ from relucert.bounds.unsafe import mixture
 from relucert.limits import Limits
 from relucert.network import Layer, Network
 from relucert.query import Box, Case, Polyhedron, Query
-from relucert.search import relu_split
 from relucert.search.compact import compacted
 from relucert.search.questions import Effort
 from relucert.search.relu_bounds import Multipliers, ascend, bounded, start_multipliers
 from relucert.search.relu_parts import halves, root_part, tightened
-from relucert.search.relu_split import split_relus
+from relucert.search.relu_split import ROUNDS, Plan, Round, split_relus
 from relucert.search.sharpen import sharpened
 from relucert.verdict import Proved, Reason, Unknown, Violated, confirm
 from relucert.verify import certify
@@ -162,11 +160,9 @@ def test_verdicts_agree_with_enumeration(question, early):
     if not case.unsafe:
         return
     chain = bound_network(network, Intervals(*case.box.enclosing_floats))
-    rounds = tuple(relu_split.Round(n, n) for n in (1, 8, 40)) if early else relu_split.ROUNDS
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(relu_split, "ROUNDS", rounds)
-        patch.setattr(relu_split, "_WORTHWHILE", -1.0 if early else 0.02)
-        verdict = split_relus(network, query, case, chain, Limits(2.0), jobs=1 + early)
+    rounds = tuple(Round(n, n) for n in (1, 8, 40)) if early else ROUNDS
+    plan = Plan(rounds, worthwhile=-1.0 if early else 0.02)
+    verdict = split_relus(network, query, case, chain, Limits(2.0), jobs=1 + early, plan=plan)
     if isinstance(verdict, Violated):
         assert isinstance(truth, Violated)
         assert confirm(network, query, verdict.witness.input) is not None

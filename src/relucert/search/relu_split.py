@@ -28,7 +28,7 @@ from relucert.search.questions import Effort, Questions
 from relucert.search.sharpen import sharpened
 from relucert.verdict import Method, Proved, Reason, Standing, Unknown, Verdict, Violated, confirm
 
-__all__ = ["ROUNDS", "Round", "split_relus"]
+__all__ = ["ROUNDS", "Plan", "Round", "split_relus"]
 
 
 @dataclass(frozen=True)
@@ -43,10 +43,27 @@ ROUNDS = (
     Round(1, 2_000), Round(50, 8_000), Round(200, 20_000), Round(800, 60_000),
     Round(3_200, 200_000), Round(12_800, 2**62),
 )  # fmt: skip
+
+
+_NEURONS, _OUTPUTS = Effort(), Effort(first_steps=40, steps=8)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How much is done; none of it matters to what is true.
+
+    neurons, outputs: effort for each bound. worthwhile: the share of open neurons that a round
+    must settle for another to sharpen again.
+    """
+
+    rounds: tuple[Round, ...] = ROUNDS
+    neurons: Effort = _NEURONS
+    outputs: Effort = _OUTPUTS
+    worthwhile: float = 0.02
+
+
+_PLAN = Plan()
 _SHARPENING_SHARE = 0.4
-_EFFORT = Effort()
-_OUTPUT_EFFORT = Effort(first_steps=40, steps=8)
-_WORTHWHILE = 0.02  # of the open neurons settled: sharpen again
 _PARTS_AT_ONCE = 1_000
 _EXACT_TRIES = 20
 _FIRST_FALSIFICATION, _FALSIFICATION_FACTOR, _FALSIFICATION_SHARE = 2.0, 4.0, 0.25
@@ -64,6 +81,7 @@ def split_relus(
     progress: Progress | None = None,
     falsify: Falsify | None = None,
     jobs: int = 1,
+    plan: Plan = _PLAN,
 ) -> Verdict:
     """Proved, Violated, or Unknown with how far it came; ``chain`` bounds the box.
 
@@ -74,7 +92,7 @@ def split_relus(
     if any(not part.limits for part in case.unsafe):
         return Unknown(Reason.ENGINE, "an unsafe set without rows")
     with ThreadPoolExecutor(jobs) if jobs > 1 else nullcontext() as executor:
-        return _Search(network, query, case, chain, limits, progress, falsify, executor).run()
+        return _Search(network, query, case, chain, limits, progress, falsify, executor, plan).run()
 
 
 class _Search:
@@ -90,7 +108,9 @@ class _Search:
         progress: Progress | None,
         falsify: Falsify | None,
         executor: Executor | None,
+        plan: Plan,
     ) -> None:
+        self.plan = plan
         self.network, self.query, self.case = network, query, case
         self.chain, self.limits, self.progress = chain, limits, progress
         self.executor = executor
@@ -107,11 +127,11 @@ class _Search:
 
     def run(self) -> Verdict:
         """Round after round; those that have nothing to sharpen are left out."""
-        for number, effort in enumerate(ROUNDS):
+        for number, effort in enumerate(self.plan.rounds):
             before = self._open_neurons
             self._sharpen(effort.divisions)
-            worthwhile = number == 0 or self._open_neurons < (1 - _WORTHWHILE) * before
-            self._refute(effort.parts if worthwhile else ROUNDS[-1].parts)
+            worthwhile = number == 0 or self._open_neurons < (1 - self.plan.worthwhile) * before
+            self._refute(effort.parts if worthwhile else self.plan.rounds[-1].parts)
             if self.violated is not None:
                 return self.violated
             if not self.unsafe:
@@ -125,7 +145,7 @@ class _Search:
         self._say("sharpening bounds on neurons")
         share = self.limits.within(_SHARPENING_SHARE * self.limits.remaining)
         self.bounds = sharpened(
-            self.chain, self.box, self.bounds, share, _EFFORT, divisions, self.executor
+            self.chain, self.box, self.bounds, share, self.plan.neurons, divisions, self.executor
         )
 
     @property
@@ -150,7 +170,7 @@ class _Search:
             return shifted(values, chain, own)
 
         questions = Questions(
-            chain, self.box, rows.coefficients, _OUTPUT_EFFORT, after_relu=True, shift=shift,
+            chain, self.box, rows.coefficients, self.plan.outputs, after_relu=True, shift=shift,
             look=self._look, executor=self.executor,
         )  # fmt: skip
         questions.start(self.limits)
