@@ -7,9 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from relucert.bounds.backward import bound_network
+import numpy as np
+
+from relucert.bounds.backward import Relaxation, bound_network
 from relucert.bounds.interval import Intervals
-from relucert.bounds.unsafe import open_parts
+from relucert.bounds.unsafe import distance, float_rows
 from relucert.limits import Limits
 from relucert.network import Network
 from relucert.proof.check import NotAccepted, check_proof
@@ -18,7 +20,7 @@ from relucert.prover.prove import prove
 from relucert.query import Case, Query
 from relucert.search.attack import Attack, attack_case
 from relucert.search.few_inputs import MAX_FREE_INPUTS, free_inputs, search_few_inputs
-from relucert.search.split_log import SplitLog
+from relucert.search.split_log import Refutation, SplitLog
 from relucert.verdict import Proved, Reason, Unknown, Verdict, Violated
 
 __all__ = ["Certified", "certify_with_proof"]
@@ -102,8 +104,9 @@ def _searched(
         if progress is not None:
             progress("bounds")
         chain = bound_network(network, box, limits.within(_BOUNDS_SHARE * limits.remaining))
-        if not open_parts(chain, box, case.unsafe):
-            logs[index] = SplitLog()
+        at_once = _at_once(chain, box, case)
+        if at_once is not None:
+            logs[index] = at_once
             continue
         if free_inputs(case) <= MAX_FREE_INPUTS:
             log = SplitLog()
@@ -117,6 +120,18 @@ def _searched(
         if violated is not None:
             return logs, violated
     return logs, None
+
+
+def _at_once(chain: list[Relaxation], box: Intervals, case: Case) -> SplitLog | None:
+    """What a search without splits would write down; None where the first bounds do not refute."""
+    closed: dict[int, Refutation] = {}
+    for unsafe, part in enumerate(case.unsafe):
+        found = distance(chain, box, float_rows(part))
+        if not found.best > 0:
+            return None
+        if found.rows.max(initial=-np.inf) > 0:
+            closed[unsafe] = Refutation({int(found.rows.argmax()): 1.0}, {}, {})
+    return SplitLog({}, {0: closed})
 
 
 def _attacked(

@@ -40,6 +40,14 @@ class Wary(Rounded):
     must find at least as much.
     """
 
+    @classmethod
+    def sharing(cls, other: Rounded) -> Wary:
+        """For the same network, with the matrices that the other one has made."""
+        made = cls.__new__(cls)
+        made.layers = other.layers
+        made.absolute, made.transposed = other.absolute, other.transposed
+        return made
+
     def minimum(self, rows: RoundedRows, box: Bounds, regions: np.ndarray) -> np.ndarray:
         """As the checker's, with rounding counted several times."""
         wary = RoundedRows(rows.rows, rows.constant, _WARY * rows.lost)

@@ -56,7 +56,7 @@ def replay(tree: Tree, root: Region, log: SplitLog) -> None:
 class _Replay:
     def __init__(self, tree: Tree, log: SplitLog) -> None:
         self.tree, self.log, self.network = tree, log, tree.network
-        self.arithmetic = Wary(tree.network)
+        self.arithmetic = Wary.sharing(tree.guide)
         self.mixed: dict[tuple[object, ...], Objective] = {}
 
     def run(self, root: Region) -> None:
