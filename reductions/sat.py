@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
 from reductions.problems.satisfiability import Satisfiability
@@ -27,9 +27,10 @@ _LAST_BUDGET = 20_000
 
 @dataclass(frozen=True)
 class Satisfied:
-    """``assignment`` satisfies every clause (checked)."""
+    """``assignment`` satisfies every clause (checked); ``conflicts``: of the solver's search."""
 
     assignment: tuple[bool, ...]
+    conflicts: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True)
@@ -37,11 +38,13 @@ class Unsatisfiable:
     """No assignment satisfies the formula.
 
     ``proof``: DRUP lines without line ends, accepted as ``check`` says. Both are None when the
-    caller did not ask for a proof: then the answer is the solver's word alone.
+    caller did not ask for a proof: then the answer is the solver's word alone. ``conflicts``: of
+    the solver's search.
     """
 
     proof: tuple[str, ...] | None
     check: ProofCheck | None
+    conflicts: int = field(default=0, compare=False)
 
     @property
     def proved(self) -> bool:
@@ -51,10 +54,14 @@ class Unsatisfiable:
 
 @dataclass(frozen=True)
 class Undecided:
-    """No answer, and why. ``proof``: an unsatisfiability proof too long to check in time."""
+    """No answer, and why. ``proof``: an unsatisfiability proof too long to check in time.
+
+    ``conflicts``: of the solver's search.
+    """
 
     reason: str
     proof: tuple[str, ...] | None = None
+    conflicts: int = field(default=0, compare=False)
 
 
 Answer: TypeAlias = Satisfied | Unsatisfiable | Undecided
@@ -75,14 +82,15 @@ def solve(
     deadline = None if timeout is None else time.monotonic() + timeout
     with _solver(formula, with_proof) as solver:
         answer = _run(solver, deadline)
+        conflicts = int(solver.accum_stats()["conflicts"])
         if answer is None:
-            return Undecided("time limit")
+            return Undecided("time limit", conflicts=conflicts)
         if answer:
-            return Satisfied(_checked_assignment(formula, solver.get_model()))
+            return Satisfied(_checked_assignment(formula, solver.get_model()), conflicts)
         if not with_proof:
-            return Unsatisfiable(None, None)
+            return Unsatisfiable(None, None, conflicts)
         proof = tuple(solver.get_proof() or ())
-    return _checked_refutation(formula, proof, deadline)
+    return replace(_checked_refutation(formula, proof, deadline), conflicts=conflicts)
 
 
 @contextmanager

@@ -21,7 +21,7 @@ from relucert.query import Query
 from relucert.read.witness import read_witness
 from relucert.verdict import confirm
 
-__all__ = ["Answer", "Judge", "own_answer", "parse_answer"]
+__all__ = ["Answer", "Judge", "confirmed_point", "own_answer", "parse_answer"]
 
 _WORDS = {
     "sat": "violated", "violated": "violated", "unsat": "proved", "holds": "proved",
@@ -95,16 +95,10 @@ class Judge:
         if not answer.witness and answer.point is None:
             return "no counterexample"
         try:
-            point = answer.point or _point(answer.witness, folder)
-            network, query = self._files()
-            if len(point) != network.input_size:
-                return "not confirmed"
-            tries: Sequence[Point] = (point, *_moved_in(point, query))
-            if any(confirm(network, query, x) is not None for x in tries):
-                return CONFIRMED
+            found = confirmed_point(answer, *self._files(), folder)
         except (RelucertError, MemoryError):
             return "not checked"
-        return "not confirmed"
+        return "not confirmed" if found is None else CONFIRMED
 
     def _files(self) -> tuple[Network, Query]:
         if self._read is None:
@@ -113,6 +107,18 @@ class Judge:
 
             self._read = read_network(self._paths[0]), read_vnnlib(self._paths[1])
         return self._read
+
+
+def confirmed_point(answer: Answer, network: Network, query: Query, folder: Path) -> Point | None:
+    """The claimed counterexample, or the point of the box next to it, if it really is one.
+
+    ``folder``: for a file. Raises FileError where the claim cannot be read.
+    """
+    point = answer.point or _point(answer.witness, folder)
+    if len(point) != network.input_size:
+        return None
+    tries: Sequence[Point] = (point, *_moved_in(point, query))
+    return next((x for x in tries if confirm(network, query, x) is not None), None)
 
 
 def _point(witness: str, folder: Path) -> Point:

@@ -16,12 +16,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["Run", "run_watched"]
+__all__ = ["MARK", "Family", "Run", "run_watched"]
 
 _LOOK_SECONDS = 0.25
 _MOST_OUTPUT = 64 * 2**20
 _AFTER_KILL_SECONDS = 10.0
-_MARK = "RELUCERT_BENCH_RUN"
+MARK = "RELUCERT_BENCH_RUN"
+"""The variable of the environment by which processes that left their session are found."""
 
 
 @dataclass(frozen=True)
@@ -56,13 +57,13 @@ def run_watched(
         try:
             process = subprocess.Popen(
                 list(arguments), stdin=subprocess.DEVNULL, stdout=out, stderr=err,
-                start_new_session=True, env=os.environ | {_MARK: mark},
+                start_new_session=True, env=os.environ | {MARK: mark},
             )  # fmt: skip
         except OSError as error:
             err.write(str(error).encode())
             return Run("not started", None, 0.0, 0.0, output, errors)
     waiter = _Waiter(process)
-    family = _Family(process.pid, mark)
+    family = Family(process.pid, mark)
     ended = ""
     try:
         while not waiter.over.wait(min(_LOOK_SECONDS, _left(started, seconds))):
@@ -85,7 +86,7 @@ def _why_end(
     seconds: float,
     memory: float,
     stopping: threading.Event,
-    family: _Family,
+    family: Family,
     files: tuple[Path, Path],
 ) -> str:
     if stopping.is_set():
@@ -116,12 +117,12 @@ class _Waiter:
         self.over.set()
 
 
-class _Family:
+class Family:
     """A process and all that descend from it, also those that left its session."""
 
     def __init__(self, first: int, mark: str) -> None:
         self.first = first
-        self.mark = f"{_MARK}={mark}".encode()
+        self.mark = f"{MARK}={mark}".encode()
         self.memory = 0
 
     def look(self) -> None:

@@ -1,0 +1,1 @@
+"""Doors: ways to decide a formula, directly or through a reduction and back."""
