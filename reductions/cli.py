@@ -19,6 +19,7 @@ from reductions.commands.bundles import encode, extract, inspect, reduce
 from reductions.commands.common import printable
 from reductions.commands.formulas import check_proof_command, generate, solve_command
 from reductions.commands.rules import check, graph, list_command, path
+from reductions.commands.scale import scale
 from reductions.errors import DecodingError
 from relucert import __version__
 from relucert.errors import RelucertError
@@ -44,6 +45,7 @@ for _command in (
     path,
     graph,
     check,
+    scale,
     analyse,
 ):
     program.add_command(_command)

@@ -14,7 +14,7 @@ from reductions.scaling.doors.verification import MilpVerification, SearchVerifi
 from relucert.bench.peers import parse_peers
 from relucert.errors import UsageError
 
-__all__ = ["DOORS", "closest", "external_doors", "opened"]
+__all__ = ["DOORS", "closest", "external_doors", "external_name", "opened"]
 
 DOORS: tuple[Door, ...] = (
     ClauseLearning(),
@@ -36,6 +36,11 @@ def external_doors(commands: Sequence[str]) -> list[Door]:
         if door.name in taken:
             raise UsageError(f"--external: {door.name} is a door already; choose another name")
     return doors
+
+
+def external_name(command: str) -> str:
+    """The door of ``name=cmd``."""
+    return f"verify-{command.partition('=')[0].strip()}"
 
 
 def opened(names: Sequence[str], commands: Sequence[str]) -> dict[str, Door]:
