@@ -4,6 +4,9 @@ A question's box is divided by signs of ReLUs; the smallest bound over its divis
 on the whole box. Bounds on pre-activations stay as given, so a division costs one backward pass a
 step, and divisions of all questions are bounded together. The two halves of a division share the
 inputs where the pre-activation is zero, so together they cover it.
+
+The least divisions are divided first, for they decide the bound. Where open divisions fill the
+memory that they may take, the deepest come first instead: those need little more of it.
 """
 
 from __future__ import annotations
@@ -14,16 +17,23 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, field
 
 import numpy as np
+import scipy.sparse as sp
 
 from relucert.bounds.backward import Relaxation
 from relucert.bounds.interval import Intervals
 from relucert.limits import Limits
+from relucert.network import Matrix
 from relucert.search.ascent import Ascent, Guess
+from relucert.search.division_store import DivisionStore
 from relucert.search.relu_bounds import Bounded, Multipliers, PartLines, bounded, part_lines
 
 __all__ = ["Effort", "Question", "Questions"]
 
 _LIKELY = 1e-3
+_STORE_SHARE = 0.25  # of the memory allowed
+_CELLS_AT_ONCE = 2_000_000  # coefficients on one layer that rows bounded together have
+_PRODUCTS_AT_ONCE = 4_000_000_000  # between two looks at the clock
+_FEWEST_ROWS = 2
 
 
 @dataclass(frozen=True)
@@ -78,7 +88,7 @@ class Questions:
         self,
         chain: Sequence[Relaxation],
         box: Intervals,
-        rows: np.ndarray,
+        rows: Matrix,
         effort: Effort,
         *,
         after_relu: bool,
@@ -97,33 +107,39 @@ class Questions:
         self.widths = {index: int(chain[index].unstable.sum()) for index in layers}
         self.ascent = Ascent(chain, box, layers, effort.rate)
         self.base = {index: _base_lines(chain[index]) for index in layers}
-        self.questions = [Question() for _ in rows]
-        self.store = _Store(self.widths)
+        self.questions = [Question() for _ in range(rows.shape[0])]
+        self.store = DivisionStore(self.widths)
+        self.at_once = _rows_at_once(chain, effort.rows)
         self.visited = 0
 
     def start(self, limits: Limits) -> None:
-        """Bound every question on the whole box."""
-        batches = []
-        for first in range(0, len(self.rows), self.effort.rows):
-            asked = np.arange(first, min(first + self.effort.rows, len(self.rows)))
-            count = len(asked)
-            shapes = {index: (count, width) for index, width in self.widths.items()}
-            batches.append(
-                _Batch(
-                    asked,
-                    np.full(count, -np.inf),
-                    np.zeros(count, dtype=np.int64),
-                    {index: np.zeros(shape, dtype=np.int8) for index, shape in shapes.items()},
-                    {
-                        index: np.repeat(
-                            self.base[index].lower_slope[:, : shape[1]], count, axis=0
-                        ).astype(np.float32)
-                        for index, shape in shapes.items()
-                    },
-                    {index: np.zeros(shape, dtype=np.float32) for index, shape in shapes.items()},
-                )
-            )
-        self._bound(batches, self.effort.first_steps, limits)
+        """Bound every question on the whole box; those that a limit leaves out know nothing."""
+        total = len(self.questions)
+        self.store.most_bytes = _STORE_SHARE * limits.memory
+        for first in range(0, total, self.at_once * self.effort.batches):
+            if limits.out_of_time or limits.out_of_memory:
+                return
+            end = min(first + self.at_once * self.effort.batches, total)
+            starts = range(first, end, self.at_once)
+            batches = [self._whole(np.arange(i, min(i + self.at_once, end))) for i in starts]
+            self._bound(batches, self.effort.first_steps, limits)
+
+    def _whole(self, asked: np.ndarray) -> _Batch:
+        """The whole box for some questions, with slopes 0 or 1."""
+        count = len(asked)
+        shapes = {index: (count, width) for index, width in self.widths.items()}
+        alpha = {
+            index: np.repeat(self.base[index].lower_slope[:, : shape[1]], count, axis=0)
+            for index, shape in shapes.items()
+        }
+        return _Batch(
+            asked,
+            np.full(count, -np.inf),
+            np.zeros(count, dtype=np.int64),
+            {index: np.zeros(shape, dtype=np.int8) for index, shape in shapes.items()},
+            {index: one.astype(np.float32) for index, one in alpha.items()},
+            {index: np.zeros(shape, dtype=np.float32) for index, shape in shapes.items()},
+        )
 
     def run(self, wanted: Callable[[int], bool], limits: Limits, most: int) -> None:
         """Divide the least divisions of wanted questions until ``most`` more have been bounded."""
@@ -133,12 +149,27 @@ class Questions:
             waiting = [index for index in waiting if self.questions[index].open]
             if not waiting:
                 return
-            half = self.effort.rows // 2
-            each = max(1, half * self.effort.batches // len(waiting))
-            slots = [slot for index in waiting for slot in self._popped(index, each)]
+            half = max(1, self.at_once // 2)
+            if self.store.full:
+                slots = self._deepest(waiting, half)
+            else:
+                each = max(1, half * self.effort.batches // len(waiting))
+                slots = [slot for index in waiting for slot in self._popped(index, each)]
             batches = [self._halves(slots[i : i + half]) for i in range(0, len(slots), half)]
             self.store.release(slots)
             self._bound(batches, self.effort.steps, limits)
+
+    def _deepest(self, waiting: Sequence[int], most: int) -> list[int]:
+        """The deepest open divisions, of those the greatest bounds: soon closed, with few more."""
+        slots = np.array([slot for index in waiting for _, slot in self.questions[index].open])
+        order = np.lexsort((-self.store.bound[slots], -self.store.depth[slots]))
+        chosen = slots[order[:most]]
+        taken = set(chosen.tolist())
+        for index in np.unique(self.store.question[chosen]):
+            own = self.questions[index]
+            own.open = [one for one in own.open if one[1] not in taken]
+            heapq.heapify(own.open)
+        return list(chosen.tolist())
 
     def _popped(self, index: int, most: int) -> list[int]:
         """The least open divisions of a question that are not yet positive."""
@@ -171,16 +202,22 @@ class Questions:
         def ascent(batch: _Batch) -> tuple[Bounded, Guess, dict[int, PartLines]]:
             return self._ascent(batch, steps, limits)
 
-        results = self.executor.map(ascent, batches) if self.executor else map(ascent, batches)
-        for batch, (found, best, lines) in zip(batches, results, strict=True):
-            limits.work.nodes += len(batch.questions)
-            self._file(batch, found, best, lines)
+        try:
+            results = self.executor.map(ascent, batches) if self.executor else map(ascent, batches)
+            for batch, (found, best, lines) in zip(batches, results, strict=True):
+                limits.work.nodes += len(batch.questions)
+                self._file(batch, found, best, lines)
+        except BaseException:  # Ctrl-C too: divisions that are not filed must not be forgotten
+            for index in np.unique(np.concatenate([batch.questions for batch in batches])):
+                self.questions[index].final = -np.inf
+            raise
 
     def _ascent(
         self, batch: _Batch, steps: int, limits: Limits
     ) -> tuple[Bounded, Guess, dict[int, PartLines]]:
         """Multipliers found carelessly, and the bounds that they give, with all rounding."""
         rows = self.rows[batch.questions]
+        rows = np.asarray(rows.toarray() if sp.issparse(rows) else rows)
         best = self.ascent.run(rows, batch.signs, Guess(batch.alpha, batch.beta), steps, limits)
         lines = {index: self._lines(index, signs) for index, signs in batch.signs.items()}
         multipliers = Multipliers(
@@ -202,6 +239,8 @@ class Questions:
         layers, neurons = self._splits(found, lines)
         self.visited += len(values)
         keep = ~(values > 0) & (layers >= 0)
+        if self.store.full:  # what has not been divided yet need not be
+            keep &= batch.depth > 0
         slots = self.store.take(int(keep.sum()))
         self.store.fill(
             slots, keep, batch.questions, values, batch.depth, layers, neurons, batch.signs,
@@ -267,64 +306,9 @@ def _base_lines(relaxation: Relaxation) -> PartLines:
     return part_lines(layer.relu, pre.lower[None], pre.upper[None], signs)
 
 
-class _Store:
-    """Open divisions by slot: what is needed to go on with them."""
-
-    def __init__(self, widths: dict[int, int]) -> None:
-        self.widths = widths
-        self.vacant: list[int] = []
-        self._allocate(0)
-
-    def _allocate(self, size: int) -> None:
-        old = getattr(self, "question", np.zeros(0, dtype=np.int64))
-
-        def grown(values: np.ndarray | None, shape: tuple[int, ...], kind: type) -> np.ndarray:
-            new: np.ndarray = np.zeros(shape, dtype=kind)
-            if values is not None:
-                new[: len(values)] = values
-            return new
-
-        def field_of(name: str, kind: type) -> np.ndarray:
-            return grown(getattr(self, name, None), (size,), kind)
-
-        def layers_of(name: str, kind: type) -> dict[int, np.ndarray]:
-            known = getattr(self, name, {})
-            return {i: grown(known.get(i), (size, w), kind) for i, w in self.widths.items()}
-
-        self.question, self.depth = field_of("question", np.int64), field_of("depth", np.int64)
-        self.layer, self.neuron = field_of("layer", np.int64), field_of("neuron", np.int64)
-        self.bound = field_of("bound", np.float64)
-        self.signs = layers_of("signs", np.int8)
-        self.alpha, self.beta = layers_of("alpha", np.float32), layers_of("beta", np.float32)
-        self.vacant += range(size - 1, len(old) - 1, -1)
-
-    def take(self, count: int) -> np.ndarray:
-        """Slots to be filled."""
-        if len(self.vacant) < count:
-            self._allocate(2 * len(self.question) + count)
-        return np.array([self.vacant.pop() for _ in range(count)], dtype=np.int64)
-
-    def release(self, slots: Sequence[int]) -> None:
-        """Give slots back."""
-        self.vacant += slots
-
-    def fill(
-        self,
-        slots: np.ndarray,
-        keep: np.ndarray,
-        question: np.ndarray,
-        bound: np.ndarray,
-        depth: np.ndarray,
-        layer: np.ndarray,
-        neuron: np.ndarray,
-        signs: dict[int, np.ndarray],
-        alpha: dict[int, np.ndarray],
-        beta: dict[int, np.ndarray],
-    ) -> None:
-        """Write the kept rows into the slots."""
-        self.question[slots], self.bound[slots] = question[keep], bound[keep]
-        self.depth[slots], self.layer[slots] = depth[keep], layer[keep]
-        self.neuron[slots] = neuron[keep]
-        for mine, theirs in ((self.signs, signs), (self.alpha, alpha), (self.beta, beta)):
-            for index, values in mine.items():
-                values[slots] = theirs[index][keep]
+def _rows_at_once(chain: Sequence[Relaxation], most: int) -> int:
+    """How many rows to bound together, so that wide layers need neither too much room nor time."""
+    widest = max(one.layer.output_size for one in chain)
+    weights = sum(one.layer.parameter_count for one in chain)
+    fitting = min(_CELLS_AT_ONCE // widest, _PRODUCTS_AT_ONCE // (weights + 1))
+    return min(most, max(_FEWEST_ROWS, fitting))

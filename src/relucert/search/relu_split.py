@@ -9,10 +9,11 @@ accounted for are positive on divisions that together cover the box.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -26,7 +27,17 @@ from relucert.search.compact import compacted
 from relucert.search.margins import Margins
 from relucert.search.questions import Effort, Questions
 from relucert.search.sharpen import sharpened
-from relucert.verdict import Method, Proved, Reason, Standing, Unknown, Verdict, Violated, confirm
+from relucert.verdict import (
+    Interrupted,
+    Method,
+    Proved,
+    Reason,
+    Standing,
+    Unknown,
+    Verdict,
+    Violated,
+    confirm,
+)
 
 __all__ = ["ROUNDS", "Plan", "Round", "split_relus"]
 
@@ -91,8 +102,17 @@ def split_relus(
     """
     if any(not part.limits for part in case.unsafe):
         return Unknown(Reason.ENGINE, "an unsafe set without rows")
+    stopped = limits.stopped or threading.Event()
+    limits = replace(limits, stopped=stopped)
     with ThreadPoolExecutor(jobs) if jobs > 1 else nullcontext() as executor:
-        return _Search(network, query, case, chain, limits, progress, falsify, executor, plan).run()
+        search = _Search(
+            network, query, case, chain, limits, progress, falsify, executor, plan
+        )  # fmt: skip
+        try:
+            return search.run()
+        except KeyboardInterrupt as stop:
+            stopped.set()  # so that threads end after the step at hand
+            raise Interrupted.joined(search.standing, stop) from None
 
 
 class _Search:

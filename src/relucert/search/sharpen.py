@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from concurrent.futures import Executor
 
 import numpy as np
+import scipy.sparse as sp
 
 from relucert.bounds.backward import Relaxation
 from relucert.bounds.interval import Intervals, layer_intervals
@@ -41,11 +42,20 @@ def sharpened(
     bounds = dict(bounds)
     layers = [layer for layer in sorted(bounds) if layer > 0]
     for number, layer in enumerate(layers):
+        if limits.out_of_time or limits.out_of_memory:
+            break
+        if not _open(chain[layer], bounds[layer]).any():
+            continue
         share = limits.within(limits.remaining / (len(layers) - number))
         small = compacted(chain, box, bounds, layer, whole_last=True).chain
         own = bounds[layer].intersected(layer_intervals(small[-1].layer, small[-1].inputs))
         bounds[layer] = _Layer(small, box, own, effort, divisions, executor).run(share)
     return bounds
+
+
+def _open(relaxation: Relaxation, bounds: Intervals) -> np.ndarray:
+    """Neurons whose sign the bounds leave open, as a mask."""
+    return np.asarray(relaxation.layer.relu & (bounds.lower < 0) & (bounds.upper > 0))
 
 
 class _Layer:
@@ -61,14 +71,15 @@ class _Layer:
         executor: Executor | None,
     ) -> None:
         self.chain, self.own, self.most = chain, own, divisions
-        self.neurons = np.flatnonzero(chain[-1].layer.relu & (own.lower < 0) & (own.upper > 0))
-        rows = np.zeros((2 * len(self.neurons), len(own.lower)))
-        rows[np.arange(0, len(rows), 2), self.neurons] = 1.0
-        rows[np.arange(1, len(rows), 2), self.neurons] = -1.0
+        self.neurons = np.flatnonzero(_open(chain[-1], own))
+        count = 2 * len(self.neurons)
+        places = np.arange(count), np.repeat(self.neurons, 2)
+        signs = np.tile([1.0, -1.0], len(self.neurons))
+        rows = sp.csr_array((signs, places), shape=(count, len(own.lower)))
         self.questions = Questions(
             chain, box, rows, effort, after_relu=False, look=self._look, executor=executor
         )
-        self.seen = np.full(len(rows), np.inf)
+        self.seen = np.full(count, np.inf)
 
     def run(self, limits: Limits) -> Intervals:
         """Bounds on the layer's pre-activations."""
