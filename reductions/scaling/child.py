@@ -25,7 +25,7 @@ from reductions.scaling.doors.registry import opened
 from relucert.errors import RelucertError
 from relucert.limits import resident_bytes
 
-__all__ = ["READY", "REPLY", "main"]
+__all__ = ["READY", "REPLY", "main", "reply_to"]
 
 READY, REPLY = "ready", "reply.json"
 """Files in the job's folder: the clock starts; the answer."""
@@ -49,7 +49,7 @@ def main() -> None:
     with suppress(RelucertError):
         door.warm_up()
     (folder / READY).touch()
-    reply = _measured(door, formula, allowed)
+    reply = reply_to(door, formula, allowed)
     unfinished = folder / f"{REPLY}.part"
     unfinished.write_text(json.dumps(reply), encoding="utf-8")
     unfinished.replace(folder / REPLY)
@@ -57,7 +57,8 @@ def main() -> None:
     os._exit(0)
 
 
-def _measured(door: Door, formula: Satisfiability, allowed: Allowed) -> dict[str, Any]:
+def reply_to(door: Door, formula: Satisfiability, allowed: Allowed) -> dict[str, Any]:
+    """What the door finds and what it took, as JSON values; a fault is a reply, too."""
     wall, cpu = time.monotonic(), _cpu_seconds()
     found = _decided(door, formula, allowed)
     wall, cpu = time.monotonic() - wall, _cpu_seconds() - cpu
