@@ -10,7 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from relucert.bounds.backward import bound_network
+from relucert.bounds.interval import Intervals
+from relucert.bounds.unsafe import float_rows
 from relucert.limits import Limits, usable_bytes, usable_cores
+from relucert.milp.objective import solver_margin
 from relucert.network import Layer, Network
 from relucert.query import Box, Case, Polyhedron, Query
 from relucert.verdict import Method, Proved, Reason, Standing, Unknown, Violated
@@ -113,6 +117,13 @@ def test_huge_boxes(engine, size, radius):
     if radius < 10**100:
         assert isinstance(reached, Violated)
         assert isinstance(out_of_reach, Proved)
+
+
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+def test_a_solver_is_not_trusted_beyond_the_float_range():
+    box = Intervals(np.full(3, -1e200), np.full(3, 1e200))
+    chain = bound_network(_network([3, 4, 1]), box)
+    assert solver_margin(chain, float_rows(_part(([1], 0)))) == math.inf
 
 
 @pytest.mark.parametrize("engine", ENGINES)

@@ -14,6 +14,7 @@ from relucert.limits import Limits
 from relucert.network import Network
 from relucert.query import Box, Case, Polyhedron, Query
 from relucert.search import questions as module
+from relucert.search import relu_split
 from relucert.search.questions import Effort, Questions
 from relucert.search.relu_split import Plan, Round, split_relus
 from relucert.search.sharpen import sharpened
@@ -140,3 +141,23 @@ def test_ctrl_c_tells_how_far_it_came(jobs):
         )  # fmt: skip
     assert stop.value.standing.nodes > 0
     assert stop.value.standing.margin < 0
+
+
+def test_the_standing_never_gets_worse(monkeypatch):
+    monkeypatch.setattr(relu_split, "_EXACT_TRIES", 0)
+    network, chain = _chain()
+    nearest = Fraction(float(_sampled(network)[0]) - 1e-3)
+    part = Polyhedron(((Fraction(1), Fraction(0), Fraction(0)),), (nearest,))
+    box = Box((Fraction(-3, 5),) * 12, (Fraction(3, 5),) * 12)
+    query, seen = Query((Case(box, (part,)),)), []
+
+    def progress(words):
+        if "nodes" in words:
+            percent = words.split(" % proved")[0].split()[-1]
+            seen.append((float(words.split(",")[0].split()[-1]), float(percent)))
+
+    plan = Plan((Round(1, 3_000), Round(5, 200), Round(6, 1_000)), worthwhile=-1.0)
+    split_relus(network, query, query.cases[0], chain, Limits(), progress, plan=plan)
+    assert len(seen) > 3
+    assert seen == sorted(seen)
+    assert all(a[1] <= b[1] for a, b in pairwise(seen))

@@ -89,6 +89,7 @@ def _hidden(error: np.ndarray, wires: Wires) -> float:
     return float(error[rounded] @ reach) * SAFETY + UNDERFLOW * len(rounded)
 
 
+@np.errstate(all="ignore")  # beyond the float range it is infinite or NaN: no trust at all
 def solver_margin(chain: list[Relaxation], rows: FloatRows) -> float:
     """How far the objective may be off when every row and phase is off by the tolerance.
 

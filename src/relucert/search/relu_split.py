@@ -220,7 +220,9 @@ class _Search:
         closed = self.sets - len(asked) + sum(min(1.0, question.closed) for question in asked)
         waiting = sum(len(question.open) for question in asked)
         visited = self.parts + questions.visited
-        self.standing = Standing(float(margin), closed / self.sets, waiting, visited)
+        # A round begins anew; what an earlier one certified stays certified.
+        now = Standing(float(margin), closed / self.sets).joined(self.standing)
+        self.standing = replace(now, open=waiting, nodes=visited)
         self._say(self.standing.words)
         self._falsified()
         return bool(margin > 0) or self.violated is not None
