@@ -59,7 +59,10 @@ def measure(plan: Plan, recipe: Recipe, door: Door, stopping: threading.Event) -
     ended = run_child(job, stopping)
     if ended.ended == "stopped":
         return None
-    said = _no_reply(ended, plan) if ended.reply is None else _replied(ended, ended.reply, formula)
+    if ended.reply is None or ended.ended:  # a reply may be the last words of one being killed
+        said = _no_reply(ended, plan)
+    else:
+        said = _replied(ended, ended.reply, formula)
     if said.status == "ok" and said.wall_seconds > plan.seconds:
         said = _with(said, "timeout", "after the time limit")
     return Measured(_row(recipe, door, formula, said), recipe, said.assignment)

@@ -77,6 +77,9 @@ class External(Door):
         run = run_watched(
             self.peer.arguments(values), seconds, allowed.memory, self.stopping, folder
         )
+        if run.ended == "output":
+            return Found("unknown", None, None, size, "killed: too much output", "error",
+                         run.seconds, run.cpu_seconds)  # fmt: skip
         text = _text(result if self.peer.writes_result else run.output)
         answer, detail, status, assignment = _judged(chain, text, run, folder)
         return Found(answer, assignment, None, size, detail, status, run.seconds, run.cpu_seconds)
