@@ -134,6 +134,7 @@ def bounded(
             _check_neurons(network, slopes, "slopes")
         except Refused as refusal:
             wrong[place] = refusal
+    given = [{} if place in wrong else slopes for place, slopes in enumerate(given)]
     for index, layer in enumerate(network.layers):
         found = arithmetic.interval(index, work.inputs[-1])
         if any(region.layers for region in regions):
