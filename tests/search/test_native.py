@@ -1,5 +1,6 @@
 """Machine code from disk: only whole files, only the arguments it was compiled for."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 
 pytest.importorskip("numba")
+from relucert.bounds import rounding
 from relucert.search.star import kernel, native
 from relucert.search.star.native import NativeKernel, external_symbols
 from relucert.search.star.pool import NODES, enlarged
@@ -44,10 +46,55 @@ def test_the_stored_loop_decides_a_network_of_one_neuron(stored):
     lambda data: data[:-5000] + bytes([data[-5000] ^ 1]) + data[-4999:],
     lambda data: b"{}\n" + data,
     lambda data: b"",
+    lambda data: data.replace(b'"symbol": "', b'"symbol": "_', 1),
+    lambda data: data.replace(b"float64 2", b"float64 1", 1),
 ])  # fmt: skip
 def test_a_damaged_file_is_not_loaded(stored, damage):
     stored.write_bytes(damage(stored.read_bytes()))
     assert native.cached_kernel() is None
+
+
+def test_a_file_that_others_may_have_written_is_not_loaded(stored, monkeypatch):
+    stored.chmod(0o666)
+    assert native.cached_kernel() is None
+    stored.chmod(0o644)
+    assert native._read(stored) is not None
+    owner = stored.stat().st_uid
+    sources = os.stat_result((0o100644, 0, 0, 1, 4321, 0, 0, 0, 0, 0))
+    monkeypatch.setattr(Path, "stat", lambda *_, **__: sources)
+    monkeypatch.setattr(os, "geteuid", lambda: 1234)
+    for found, trusted in ((1234, True), (4321, True), (0, True), (999, False)):
+        status = os.stat_result((0o100644, 0, 0, 1, found, 0, 0, 0, 0, 0))
+        assert native._trusted(status) == trusted
+    if owner:
+        assert native._read(stored) is None
+
+
+def test_a_function_that_is_not_there_is_not_called(stored):
+    recipe = native._read(stored)
+    missing = native.Recipe(recipe.code, recipe.symbol + "_", recipe.layout, recipe.made_by)
+    with pytest.raises(RuntimeError, match="no function"):
+        NativeKernel(missing)
+
+
+def test_a_change_of_the_constants_asks_for_new_machine_code(tmp_path, monkeypatch):
+    before = native._file_name.__wrapped__()
+    changed = tmp_path / "rounding.py"
+    changed.write_bytes(Path(rounding.__file__).read_bytes() + b"\nSAFETY = 1.1\n")
+    monkeypatch.setattr(rounding, "__file__", str(changed))
+    assert native._file_name.__wrapped__() != before
+
+
+def test_files_that_vanish_meanwhile_do_not_matter(stored, monkeypatch):
+    for index in range(6):
+        (stored.parent / f"search-kernel-{index}.bin").write_bytes(b"")
+
+    def gone(path, **_):
+        raise FileNotFoundError(path)
+
+    recipe = native._read(stored)
+    monkeypatch.setattr(Path, "unlink", gone)
+    assert native.store_kernel(recipe)
 
 
 def test_other_arguments_than_compiled_for_are_refused(stored):

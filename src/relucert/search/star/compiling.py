@@ -11,7 +11,7 @@ import numba
 from numba.core import types
 from numba.extending import intrinsic
 
-from relucert.search.star.native import Recipe, layout
+from relucert.search.star.native import Recipe, layout, sources_digest
 
 __all__ = ["compiled", "entry", "has_cache", "object_code"]
 
@@ -109,11 +109,4 @@ def _compiled(function: Function, options: dict[str, Any]) -> Function:
     return dispatcher  # type: ignore[no-any-return]
 
 
-def _stamp() -> str:
-    digest = sha256()
-    for path in sorted(Path(__file__).parent.glob("*.py")):
-        digest.update(path.read_bytes())
-    return digest.hexdigest()
-
-
-_KERNELS = _stamp()
+_KERNELS = sources_digest()

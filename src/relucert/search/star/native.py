@@ -10,6 +10,7 @@ from __future__ import annotations
 import ctypes
 import json
 import os
+import stat
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
@@ -21,11 +22,19 @@ from typing import Any
 
 import numpy as np
 
+from relucert.bounds import rounding
 from relucert.errors import FileError
 from relucert.search.star.object_code import external_symbols
 from relucert.write.files import write_atomically
 
-__all__ = ["NativeKernel", "Recipe", "cached_kernel", "layout", "store_kernel"]
+__all__ = [
+    "NativeKernel",
+    "Recipe",
+    "cached_kernel",
+    "layout",
+    "sources_digest",
+    "store_kernel",
+]
 
 _PREFIX, _SUFFIX = "search-kernel-", ".bin"
 # numba's release of an array: arrays have no owner here, so it is not called, but linked.
@@ -104,7 +113,7 @@ def store_kernel(recipe: Recipe) -> bool:
         return False
     header = {
         "symbol": recipe.symbol, "layout": recipe.layout, "made_by": recipe.made_by,
-        "sha256": sha256(recipe.code).hexdigest(),
+        "sha256": _digest(recipe),
     }  # fmt: skip
     content = json.dumps(header).encode() + b"\n" + recipe.code
     for folder in _folders():
@@ -156,20 +165,40 @@ def _loaded(recipe: Recipe) -> tuple[Any, int]:
             place = ctypes.cast(getattr(ctypes.CDLL(None), name), ctypes.c_void_p).value
             llvm.add_symbol(name, place)
     engine.finalize_object()
-    return engine, engine.get_function_address(recipe.symbol)
+    address = engine.get_function_address(recipe.symbol)
+    if not address:
+        raise RuntimeError(f"the object file has no function {recipe.symbol!r}")
+    return engine, address
 
 
 def _read(path: Path) -> Recipe | None:
-    """What is stored there; None when it is not whole."""
+    """What is stored there; None when it is not whole, or not of somebody to be trusted."""
     try:
-        line, _, code = path.read_bytes().partition(b"\n")
+        with path.open("rb") as stream:
+            if not _trusted(os.fstat(stream.fileno())):
+                return None
+            line, _, code = stream.read().partition(b"\n")
         header = json.loads(line)
-        if header["sha256"] != sha256(code).hexdigest():
-            return None
         kinds = tuple(tuple(map(str, one)) for one in header["layout"])
-        return Recipe(code, str(header["symbol"]), kinds, str(header["made_by"]))
+        recipe = Recipe(code, str(header["symbol"]), kinds, str(header["made_by"]))
+        return recipe if header["sha256"] == _digest(recipe) else None
     except (OSError, ValueError, KeyError, TypeError):
         return None
+
+
+def _digest(recipe: Recipe) -> str:
+    """Of all that is stored: a wrong name or layout does as much harm as wrong code."""
+    head = json.dumps([recipe.symbol, recipe.layout, recipe.made_by])
+    return sha256(head.encode() + b"\n" + recipe.code).hexdigest()
+
+
+def _trusted(status: os.stat_result) -> bool:
+    """Whether a file is by this user, the administrator or who installed these sources.
+
+    The machine code in it is run: folders may be shared, and what others can write is not read.
+    """
+    owners = {os.geteuid(), 0, Path(__file__).stat().st_uid}
+    return status.st_uid in owners and not status.st_mode & stat.S_IWOTH
 
 
 @cache
@@ -181,9 +210,16 @@ def _file_name() -> str:
     digest = sha256(f"{llvmlite.__version__} {llvm.llvm_version_info}".encode())
     digest.update(f"{llvm.get_process_triple()} {llvm.get_host_cpu_name()} ".encode())
     digest.update(llvm.get_host_cpu_features().flatten().encode())
-    for path in sorted(Path(__file__).parent.glob("*.py")):
-        digest.update(path.read_bytes())
+    digest.update(sources_digest().encode())
     return f"{_PREFIX}{digest.hexdigest()[:32]}{_SUFFIX}"
+
+
+def sources_digest() -> str:
+    """Of all files that the machine code is made from; constants are frozen into it."""
+    digest = sha256()
+    for path in (*sorted(Path(__file__).parent.glob("*.py")), Path(rounding.__file__)):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
 
 
 def _folders() -> list[Path]:
@@ -196,7 +232,8 @@ def _folders() -> list[Path]:
 
 
 def _discard_old(folder: Path) -> None:
-    """Leave the newest files only."""
-    found = sorted(folder.glob(f"{_PREFIX}*{_SUFFIX}"), key=lambda path: path.stat().st_mtime)
-    for path in found[:-_KEPT]:
-        path.unlink(missing_ok=True)
+    """Leave the newest files only; another process may do the same at this moment."""
+    with suppress(OSError):
+        found = folder.glob(f"{_PREFIX}*{_SUFFIX}")
+        for path in sorted(found, key=lambda path: path.stat().st_mtime)[:-_KEPT]:
+            path.unlink(missing_ok=True)
