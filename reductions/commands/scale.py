@@ -43,6 +43,10 @@ _INTERRUPTED = 130
 @click.option("--sizes", help="FIRST:LAST:STEP with its last, or A,B,C: variables (-n).")
 @click.option("--ratio", help="Clauses a variable: a number, FIRST:LAST:STEP, or A,B,C.")
 @click.option("--seeds", type=click.IntRange(1), help="Formulas of each size and ratio; 20.")
+@click.option("--curve-size", type=click.IntRange(1),
+              help="Of more formulas, for a curve over the ratio.")  # fmt: skip
+@click.option("--curve-ratio", help="The curve's clauses a variable, as for --ratio.")
+@click.option("--curve-seeds", type=click.IntRange(1), help="Formulas of each; as --seeds.")
 @click.option("--formula", "files", multiple=True, type=click.Path(), metavar="FILE",
               help="A DIMACS file instead of a family; may be repeated.")  # fmt: skip
 @click.option("--solvers", help=f"Names, separated by commas; {','.join(_DEFAULT_DOORS)}.")
@@ -67,6 +71,9 @@ def scale(
     sizes: str | None,
     ratio: str | None,
     seeds: int | None,
+    curve_size: int | None,
+    curve_ratio: str | None,
+    curve_seeds: int | None,
     files: tuple[str, ...],
     solvers: str | None,
     externals: tuple[str, ...],
@@ -87,14 +94,18 @@ def scale(
     """
     folder = Path(output)
     known = recorded_plan(folder) if resume else None
+    fresh = known is None
     if known is None:
-        known = _new_plan(family, files, sizes, ratio)
+        known = _new_plan(family, files, (sizes, ratio, curve_size, curve_ratio))
     plan = _changed(known, {
         "family": family if not files else FROM_FILE,
         "parameters": tuple(sorted(map(_parameter, parameters))) or None,
         "sizes": None if sizes is None else parse_sizes(sizes),
         "ratios": None if ratio is None else numbers(ratio, "ratio"),
         "formulas": seeds,
+        "curve_size": curve_size,
+        "curve_ratios": None if curve_ratio is None else numbers(curve_ratio, "curve-ratio"),
+        "curve_formulas": curve_seeds or seeds if fresh else curve_seeds,
         "files": files or None,
         "externals": externals or None,
         "seconds": timeout,
@@ -116,15 +127,13 @@ def scale(
         context.exit(1)
 
 
-def _new_plan(
-    family: str | None, files: Sequence[str], sizes: str | None, ratio: str | None
-) -> Plan:
-    """The defaults; UsageError where the question is not complete."""
-    if files and (family is not None or sizes is not None or ratio is not None):
-        raise UsageError("--formula stands instead of --family, --sizes and --ratio")
+def _new_plan(family: str | None, files: Sequence[str], ranges: Sequence[str | int | None]) -> Plan:
+    """The defaults; UsageError where the question is not complete. The first range is the sizes."""
+    if files and (family is not None or any(one is not None for one in ranges)):
+        raise UsageError("--formula stands instead of --family, sizes and ratios")
     if not files and family is None:
         raise UsageError("what is to be measured? Give --family and --sizes, or --formula")
-    if not files and sizes is None:
+    if not files and ranges[0] is None:
         raise UsageError("--sizes is missing: for example --sizes 5:40:5")
     ratios: tuple[float, ...] = ()
     if not files:
@@ -135,8 +144,8 @@ def _new_plan(
             float(entry.default) for entry in known[family].parameters if entry.name == "ratio"
         )
     return Plan(
-        FROM_FILE, (), (), ratios, 1 if files else 20, (), fresh_seed(), _DEFAULT_DOORS, (), 60.0,
-        4 * _GIBIBYTE,
+        FROM_FILE, (), (), ratios, 1 if files else 20, 0, (), 20, (), fresh_seed(),
+        _DEFAULT_DOORS, (), 60.0, 4 * _GIBIBYTE,
     )  # fmt: skip
 
 

@@ -51,9 +51,11 @@ class Plan:
     """Everything that fixes which measurements a run makes, and under which limits.
 
     family, parameters: of the formulas; sizes: of its first parameter; ratios: clauses a
-    variable, empty where the family takes none; formulas: how many of each size and ratio. files:
-    formulas given as files instead. seed: fixes the formulas and the order. doors: by name, those
-    of ``externals`` (commands) included. seconds, memory (bytes): for every measurement.
+    variable, empty where the family takes none; formulas: how many of each size and ratio.
+    curve_size, curve_ratios, curve_formulas: more formulas, of one size, for a curve over the
+    ratio; no ratios: no curve. files: formulas given as files instead. seed: fixes the formulas
+    and the order. doors: by name, those of ``externals`` (commands) included. seconds, memory
+    (bytes): for every measurement.
     """
 
     family: str
@@ -61,6 +63,9 @@ class Plan:
     sizes: tuple[int, ...]
     ratios: tuple[float, ...]
     formulas: int
+    curve_size: int
+    curve_ratios: tuple[float, ...]
+    curve_formulas: int
     files: tuple[str, ...]
     seed: int
     doors: tuple[str, ...]
@@ -76,8 +81,10 @@ class Plan:
             return
         family = _family(self.family)
         names = {entry.name for entry in family.parameters}
-        if self.ratios and "ratio" not in names:
+        if (self.ratios or self.curve_ratios) and "ratio" not in names:
             raise UsageError(f"the family {family.name} has no ratio")
+        if bool(self.curve_ratios) != bool(self.curve_size):
+            raise UsageError("a curve needs both its size and its ratios")
         count = len(self.recipes) * len(self.doors)
         if count > _MOST_CELLS:
             raise UsageError(f"{count:,} measurements are too many; {_MOST_CELLS:,} are the most")
@@ -96,11 +103,15 @@ class Plan:
                 for path in self.files
             ]
         seeded = _family(self.family).seeded
+        counts: dict[tuple[int, float | None], int] = {
+            (size, ratio): self.formulas for size in self.sizes for ratio in self.ratios or (None,)
+        }
+        for ratio in self.curve_ratios:
+            counts.setdefault((self.curve_size, ratio), self.curve_formulas)
         return [
             Recipe(self.family, size, ratio, self._seed_of(size, ratio, index) if seeded else None)
-            for size in self.sizes
-            for ratio in (self.ratios or (None,))
-            for index in range(self.formulas if seeded else 1)
+            for (size, ratio), count in counts.items()
+            for index in range(count if seeded else 1)
         ]
 
     def _seed_of(self, size: int, ratio: float | None, index: int) -> int:
@@ -145,7 +156,7 @@ class Plan:
         try:
             values = {name: record[name] for name in names}
             values["parameters"] = tuple(sorted(values["parameters"].items()))
-            for name in ("sizes", "ratios", "files", "doors", "externals"):
+            for name in ("sizes", "ratios", "curve_ratios", "files", "doors", "externals"):
                 values[name] = tuple(values[name])
             return cls(**values)
         except (KeyError, TypeError, AttributeError):

@@ -4,6 +4,7 @@ import errno
 import json
 import os
 import shlex
+from collections import Counter
 from dataclasses import replace
 
 import pytest
@@ -411,3 +412,15 @@ def test_a_folder_that_cannot_be_written_is_one_line(scale, tmp_path):
     code, errors = scale(*OPTIONS, "--sizes", "3", "--solvers", "cdcl")
     assert code == 2
     assert errors.count("\n") == 1
+
+
+def test_a_curve_over_the_ratio_is_measured_beside_the_sizes(scale, tmp_path):
+    options = ("--sizes", "3:4", "--ratio", "3", "--seeds", "2", "--solvers", "cdcl")
+    curve = ("--curve-size", "4", "--curve-ratio", "2:4:1", "--curve-seeds", "3")
+    assert scale(*OPTIONS, *options, *curve)[0] == 0
+    counts = Counter((one.size, one.ratio) for one in rows_of(tmp_path / "run"))
+    assert counts == {(3, 3.0): 2, (4, 3.0): 2, (4, 2.0): 3, (4, 4.0): 3}
+    before = verdicts(tmp_path / "run")
+    assert scale("--resume")[0] == 0
+    assert verdicts(tmp_path / "run") == before
+    assert scale(*OPTIONS, *options, "--curve-size", "4", folder="half")[0] == 2
