@@ -70,7 +70,7 @@ def test_a_child_of_bench_ends_with_its_parent(tmp_path):
     script = tmp_path / "parent.py"
     script.write_text(
         "import multiprocessing, os, signal, threading, time\n"
-        "from relucert.bench import _end_with_parent\n"
+        "from relucert.bench.own import _end_with_parent\n"
         "def child():\n"
         "    os.setsid()\n"
         "    threading.Thread(target=_end_with_parent, daemon=True).start()\n"

@@ -82,7 +82,7 @@ def test_the_time_limit_holds_for_both():
     task = _task(*_question(3, 0.5, inputs=40, hidden=120))
     here, beside = first_answer(_waits, task, Limits(1.5), 0.0)
     assert isinstance(here, Unknown)
-    assert beside is None or isinstance(beside, Unknown)
+    assert not isinstance(beside, Proved)  # a counterexample may be found in time
     assert time.monotonic() - started < 3.5
 
 

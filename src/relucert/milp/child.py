@@ -68,12 +68,15 @@ def main() -> None:
     """Read, solve, write."""
     # Ctrl-C goes to the parent, which decides.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # The answer goes where standard output goes; what a solver prints must not get between.
+    answer = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
     pipe = sys.stdin.buffer
     length = int.from_bytes(pipe.read(LENGTH_BYTES), "little")
     task: Task = pickle.loads(pipe.read(length))
     threading.Thread(target=_end_with, args=(pipe,), daemon=True).start()
-    sys.stdout.buffer.write(pickle.dumps(solved(task)))
-    sys.stdout.buffer.flush()
+    answer.write(pickle.dumps(solved(task)))
+    answer.flush()
     os._exit(0)  # the other thread sits in a read that nothing ends
 
 

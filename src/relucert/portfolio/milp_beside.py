@@ -83,7 +83,10 @@ class MilpBeside:
         """Keep an answer; a counterexample is evaluated again, here."""
         if not answer:
             return
-        verdict = pickle.loads(answer)
+        try:
+            verdict = pickle.loads(answer)
+        except (pickle.UnpicklingError, EOFError):  # cut short: the other engine works alone
+            return
         if isinstance(verdict, Violated):
             verdict = confirm(self.task.network, self.task.query, verdict.witness.input)
         if isinstance(verdict, Proved | Violated | Unknown):
