@@ -13,6 +13,7 @@ import io
 import math
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -252,7 +253,8 @@ class MeasurementsFile:
             os.fsync(self._handle)
         except OSError as error:
             # Half a row would be put aside on resuming; better not to leave it there.
-            os.ftruncate(self._handle, before)
+            with suppress(OSError):  # what is no file on a disk cannot be cut
+                os.ftruncate(self._handle, before)
             raise self._cannot(error) from None
 
     def _put_aside(self, read: Read) -> None:

@@ -6,6 +6,7 @@ import os
 import shlex
 from collections import Counter
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -424,3 +425,12 @@ def test_a_curve_over_the_ratio_is_measured_beside_the_sizes(scale, tmp_path):
     assert scale("--resume")[0] == 0
     assert verdicts(tmp_path / "run") == before
     assert scale(*OPTIONS, *options, "--curve-size", "4", folder="half")[0] == 2
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_device_that_takes_nothing_is_one_line(tmp_path):
+    """A failed write used to be followed by a failing cut."""
+    path = tmp_path / "measurements.csv"
+    path.symlink_to("/dev/full")
+    with pytest.raises(FileError, match="measurements.csv"):
+        MeasurementsFile(path)
