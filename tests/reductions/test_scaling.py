@@ -432,5 +432,5 @@ def test_a_device_that_takes_nothing_is_one_line(tmp_path):
     """A failed write used to be followed by a failing cut."""
     path = tmp_path / "measurements.csv"
     path.symlink_to("/dev/full")
-    with pytest.raises(FileError, match="measurements.csv"):
+    with pytest.raises(FileError, match=r"measurements\.csv"):
         MeasurementsFile(path)
