@@ -63,7 +63,7 @@ def test_refused_in_one_line_before_any_work(line, words, folder, capsys, monkey
     def no_work(*_arguments, **_options):
         raise AssertionError("work began before the options were checked")
 
-    monkeypatch.setattr("relucert.commands.certify.decide", no_work)
+    monkeypatch.setattr("relucert.commands.semantics.certify", no_work)
     monkeypatch.setattr("relucert.commands.certify.proved_together", no_work)
     monkeypatch.setattr("relucert.commands.radius.bracket_points", no_work)
     monkeypatch.setattr("relucert.commands.bench.run_bench", no_work)
