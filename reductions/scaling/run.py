@@ -22,7 +22,7 @@ from reductions.scaling.measurement import RUN_VERSION, Measurement, Measurement
 from reductions.scaling.measuring import Measured, key_of, measure
 from reductions.scaling.plan import Cell, Plan, Recipe, formula_hash
 from relucert import __version__
-from relucert.errors import FileError, InputError, UsageError
+from relucert.errors import FileError, InputError, SolverError, UsageError
 from relucert.write.files import make_folder, write_atomically
 
 __all__ = ["Finished", "Progress", "RunFolder", "recorded_plan"]
@@ -107,8 +107,9 @@ class RunFolder:
             if self.folder.is_dir() and any(os.scandir(self.folder)):
                 raise UsageError(f"{self.folder} is not empty and holds no run: choose another")
             make_folder(self.folder)
-            write_atomically(self.folder / PLANNED, _planned(self.plan.cells))
+            # First of all: a folder without it is nobody's run.
             self._write_record({"command": command, "resumed": []})
+            write_atomically(self.folder / PLANNED, _planned(self.plan.cells))
             return
         if not resume:
             raise UsageError(f"{self.folder} holds a run: add --resume, or choose another folder")
@@ -143,7 +144,8 @@ class RunFolder:
     def measure(self, jobs: int = 1, progress: Progress | None = None) -> Finished:
         """Make the measurements that are not there yet, ``jobs`` at once; each is appended at once.
 
-        Stops at the first disagreement. Ctrl-C ends the running ones and is raised on.
+        Stops at the first disagreement. Ctrl-C ends the running ones and is raised on. Raises
+        FileError when a row cannot be written, SolverError when no process can be started.
         """
         progress = progress or Progress()
         with MeasurementsFile(self.folder / MEASUREMENTS) as file:
@@ -201,6 +203,9 @@ class RunFolder:
                 pool.submit(work, cell)
             for _ in cells:
                 one = found.get()
+                if isinstance(one, OSError):
+                    words = f"a measurement cannot be started ({one.strerror or one})"
+                    raise SolverError(f"{words}; go on with --resume")
                 if isinstance(one, BaseException):
                     raise one
                 yield one

@@ -434,3 +434,23 @@ def test_a_device_that_takes_nothing_is_one_line(tmp_path):
     path.symlink_to("/dev/full")
     with pytest.raises(FileError, match=r"measurements\.csv"):
         MeasurementsFile(path)
+
+
+def test_several_at_once_give_the_same_answers(scale, tmp_path):
+    options = (*OPTIONS, "--sizes", "3:6", "--seeds", "2", "--solvers", QUICK)
+    assert scale(*options)[0] == 0
+    assert scale(*options, "--jobs", "3", folder="together")[0] == 0
+    assert verdicts(tmp_path / "together") == verdicts(tmp_path / "run")
+
+
+def test_no_process_is_one_line_and_the_run_goes_on_later(scale, tmp_path, monkeypatch):
+    def refused(job, stopping):
+        raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+
+    monkeypatch.setattr(measuring, "run_child", refused)
+    code, errors = scale(*OPTIONS, "--sizes", "3", "--seeds", "1", "--solvers", "cdcl")
+    assert code == 2
+    assert "cannot be started" in errors
+    monkeypatch.setattr(measuring, "run_child", decide_here)
+    assert scale("--resume")[0] == 0
+    assert len(rows_of(tmp_path / "run")) == 1

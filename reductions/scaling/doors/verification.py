@@ -46,7 +46,11 @@ class _Verification(Door):
 
 
 class MilpVerification(_Verification):
-    """Bounds, a short attack, bounds by linear programmes, then a MILP."""
+    """Bounds, a short attack, bounds by linear programmes, then a MILP.
+
+    The steps before the MILP may take no more than their shares of the time; where these cut one
+    short, the count depends on the machine.
+    """
 
     name = "verify-milp"
     summary = "verification of a network, by linear programmes and a MILP"
