@@ -1,0 +1,88 @@
+"""What the site does to its pages: formulas to MathML, links out of docs/, the help of commands.
+
+Formulas become MathML when the site is built, so pages load no script for them and need no network.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+import runpy
+from pathlib import Path
+from typing import Any
+
+import click
+from latex2mathml.converter import convert
+
+ROOT = Path(__file__).parents[2]
+FORMULA = re.compile(r'<(span|div) class="arithmatex">(.*?)</\1>', re.DOTALL)
+LINK_OUT = re.compile(r"\[([^\]]*)\]\((?:\.\./)+([^)#]+)\)")
+HELP = re.compile(r"^::help (relucert|reductions)$", re.MULTILINE)
+FENCES = re.compile(r"(^```.*?^```$)", re.MULTILINE | re.DOTALL)
+
+
+def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
+    """Name files outside docs/, which the site does not hold, instead of linking to them."""
+    source = Path(page.file.abs_src_path)
+
+    def name(match: re.Match[str]) -> str:
+        text, path = match[1], match[0].rsplit("](", 1)[1][:-1]
+        target = (source.parent / path).resolve()
+        if target.is_relative_to(ROOT / "docs"):
+            return match[0]
+        if not target.exists():
+            raise FileNotFoundError(f"{source}: {path} does not exist")
+        inside = target.relative_to(ROOT).as_posix()
+        return f"`{inside}`" if text.strip("`") == inside else f"{text} (`{inside}`)"
+
+    parts = FENCES.split(markdown)
+    named = [part if part.startswith("```") else LINK_OUT.sub(name, part) for part in parts]
+    text = HELP.sub(lambda match: _help(match[1]), "".join(named))
+    return text.replace("::rooms\n", f"{_rooms()}\n")
+
+
+def on_page_content(html: str, **_: Any) -> str:
+    """Formulas as MathML, which browsers draw by themselves."""
+    return FORMULA.sub(_mathml, html)
+
+
+def _mathml(match: re.Match[str]) -> str:
+    text = html.unescape(re.sub(r"<[^>]+>", "", match[2])).strip()
+    display = "block" if match[1] == "div" else "inline"
+    # Escaped braces mean the same as \lbrace and \rbrace, and |x| may be typed either way.
+    drawn = convert(text[2:-2].strip(), display=display)
+    return f'<{match[1]} class="formula">{drawn}</{match[1]}>'
+
+
+def _rooms() -> str:
+    """The rooms of relucert from the highest rank to the lowest, from the table of the tests."""
+    table = runpy.run_path(str(ROOT / "tests/test_layers.py"))
+    trusted = set(table["TRUSTED_BASE"])
+    rows = []
+    for rank in reversed(table["RANKS"]):
+        boxes = "".join(
+            f'<span class="room{" trusted" * (name in trusted)}">{name}</span>'
+            for name in sorted(rank)
+        )
+        rows.append(f"<li>{boxes}</li>")
+    caption = "Imports go downwards. Rooms with a double frame are the trusted base."
+    ranks = f"<ol>{''.join(rows)}</ol>"
+    return f'<figure class="rooms">{ranks}<figcaption>{caption}</figcaption></figure>'
+
+
+def _help(program: str) -> str:
+    """The help of every command of a program, each under a heading."""
+    from reductions.cli import program as reductions
+    from relucert.cli.group import cli as relucert
+
+    group = relucert if program == "relucert" else reductions
+    context = click.Context(group, info_name=program, max_content_width=78, terminal_width=78)
+    return "\n".join(
+        f"### {program} {name}\n\n```text\n{_usage(command, name, context)}\n```\n"
+        for name, command in sorted(group.commands.items())
+    )
+
+
+def _usage(command: click.Command, name: str, parent: click.Context) -> str:
+    settings = {"max_content_width": 78, "terminal_width": 78, **command.context_settings}
+    return command.get_help(click.Context(command, info_name=name, parent=parent, **settings))
