@@ -53,7 +53,7 @@ def peer(name, body):
     return f"{name}={sys.executable} -S {script} {{onnx}} {{vnnlib}}"
 
 
-def instance(query, expected="", timeout=1.5, family="abs"):
+def instance(query, expected="", timeout=4.0, family="abs"):
     return Instance(family, "net.onnx", query, timeout, expected, Path.cwd())
 
 
@@ -187,7 +187,7 @@ def test_a_program_that_is_no_program(folder):
 
 
 def test_a_result_file_and_the_time_limit_are_handed_over(folder):
-    text = peer("writes", "open(rest[0], 'w').write('unsat' if rest[1] == '2' else 'error')")
+    text = peer("writes", "open(rest[0], 'w').write('unsat' if rest[1] == '4' else 'error')")
     row = rows_of(text + " {result} {timeout}", instance("holds.vnnlib"))
     assert row.verdict == "proved"
 
