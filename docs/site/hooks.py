@@ -18,6 +18,18 @@ ROOT = Path(__file__).parents[2]
 FORMULA = re.compile(r'<(span|div) class="arithmatex">(.*?)</\1>', re.DOTALL)
 LINK_OUT = re.compile(r"\[([^\]]*)\]\((?:\.\./)+([^)#]+)\)")
 HELP = re.compile(r"^::help (relucert|reductions)$", re.MULTILINE)
+# What the converter leaves to be wished for: names letter by letter, braces as identifiers, no
+# space around functions and colons.
+BETTER: tuple[tuple[str, Any], ...] = (
+    (
+        r'(?:<mi mathvariant="normal">\w</mi>){2,}',
+        lambda match: f"<mi>{re.sub('<[^>]+>', '', match[0])}</mi>",
+    ),
+    (r"<mi>&#x0007([BD]);</mi>", r'<mo stretchy="false">&#x0007\1;</mo>'),
+    (r"<mi>(log|exp)</mi>", r'<mspace width="0.17em" /><mi>\1</mi><mspace width="0.17em" />'),
+    (r"<mo>(:|&#x0003A;)</mo>", r'<mo lspace="0.25em" rspace="0.25em">\1</mo>'),
+    (r'<mo stretchy="true">&#x000AF;</mo>', r'<mo stretchy="false">&#x000AF;</mo>'),
+)
 FENCES = re.compile(r"(^```.*?^```$)", re.MULTILINE | re.DOTALL)
 
 
@@ -41,17 +53,26 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
     return text.replace("::rooms\n", f"{_rooms()}\n")
 
 
-def on_page_content(html: str, **_: Any) -> str:
-    """Formulas as MathML, which browsers draw by themselves."""
+def on_page_content(html: str, page: Any, **_: Any) -> str:
+    """Formulas as MathML, which browsers draw by themselves; plain text in tables of contents."""
+    _plain_titles(page.toc)
     return FORMULA.sub(_mathml, html)
+
+
+def _plain_titles(items: Any) -> None:
+    for item in items:
+        item.title = re.sub(r"\\\(|\\\)|\\(?=[a-z])", "", item.title)
+        _plain_titles(item.children)
 
 
 def _mathml(match: re.Match[str]) -> str:
     text = html.unescape(re.sub(r"<[^>]+>", "", match[2])).strip()
     display = "block" if match[1] == "div" else "inline"
-    # Escaped braces mean the same as \lbrace and \rbrace, and |x| may be typed either way.
     drawn = convert(text[2:-2].strip(), display=display)
-    return f'<{match[1]} class="formula">{drawn}</{match[1]}>'
+    for pattern, better in BETTER:
+        drawn = re.sub(pattern, better, drawn)
+    wide = " wide" * (match[1] == "span" and len(re.sub(r"<[^>]+>|&#x\w+;", "", drawn)) > 18)
+    return f'<{match[1]} class="formula{wide}">{drawn}</{match[1]}>'
 
 
 def _rooms() -> str:
