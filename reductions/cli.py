@@ -17,6 +17,7 @@ import click
 from reductions.commands.analyse import analyse
 from reductions.commands.bundles import encode, extract, inspect, reduce
 from reductions.commands.common import printable
+from reductions.commands.explain import explain
 from reductions.commands.formulas import check_proof_command, generate, solve_command
 from reductions.commands.rules import check, graph, list_command, path
 from reductions.commands.scale import scale
@@ -45,6 +46,7 @@ for _command in (
     path,
     graph,
     check,
+    explain,
     scale,
     analyse,
 ):
