@@ -179,7 +179,7 @@ class _Parser:
             if len(clauses) > self.declared:
                 raise self.error(
                     f"there are more clauses than the {self.declared} that the header "
-                    f"(line {self.header_line}) declares"
+                    f"(line {self.header_line}) declares; every 0 closes a clause"
                 )
             if len(clauses) >= next_report and self.progress is not None:
                 self.progress(len(clauses), self.declared)

@@ -63,7 +63,7 @@ def _read(path: str) -> DimacsFile:
         name, content = "standard input", sys.stdin.buffer.read(MAX_BYTES + 1)
     else:
         name = path
-        content = b"" if _is_long(path) else read_bytes(path, 2 * MAX_BYTES)
+        content = b"" if _is_long(path) else read_bytes(path, MAX_BYTES)
     if len(content) > MAX_BYTES or (path != "-" and _is_long(path)):
         raise FileError(
             name,

@@ -80,7 +80,7 @@
     const places = new Map();
     for (const { h } of states) places.set(h.join(), [h, (places.get(h.join())?.[1] ?? 0) + 1]);
     const texts = [...places.values()].filter(([, n]) => n > 1).map(([h, n]) => {
-      const text = document.createElementNS("http://www.w3.org/2000/svg", "text");
+      const text = document.createElementNS(byId("counts").namespaceURI, "text");
       text.setAttribute("class", "count");
       const above = h[0] < 0; // off the two lines
       const [x, y] = above

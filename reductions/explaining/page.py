@@ -104,10 +104,11 @@ def _panel(story: Story) -> str:
         f"<span>{_word(value)}</span></button>"
         for index, value in enumerate(story.start.values)
     )
+    done = ' class="done"' if story.start.memorizes else ""
     return (
         '<section class="panel" id="panel" aria-label="Assignment"><div class="bar">'
         "<strong>Assignment</strong>"
-        f'<span id="status" role="status">{_status(story)}</span>'
+        f'<span id="status" role="status"{done}>{_status(story)}</span>'
         f'<button type="button" id="reset" disabled>Reset</button></div>'
         '<div class="switches" role="group" aria-label="Variables, each true or false" data-rove>'
         f"{switches or 'The formula has no variables.'}</div>"
