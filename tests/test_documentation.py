@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[1]
 BLOCK = re.compile(r"((?:^<!--[^\n]*-->\n)*)^```([a-z]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 MARK = re.compile(r"<!-- (exit|slow|not run|certify|tests)(?:: *(.*?))? -->")
 COMMAND = re.compile(r"^(?:relucert|reductions|python benchmarks)\b")
-MARKED = ("index.md", "contributing.md", "tutorials", "how-to")
+MARKED = ("index.md", "contributing.md", "tutorials", "how-to", "notebooks")
 DIGITS = "instances/digits"
 
 # Commands in pages without marks that this machine need not have the files, tools or hours for.
@@ -81,6 +81,9 @@ def checkout(folder: Path, *, all_files: bool) -> None:
     (folder / "docs").mkdir()
     shutil.copy(ROOT / "docs" / "plane.csv", folder / "docs")
     if all_files:
+        (folder / "docs/notebooks").mkdir()
+        for notebook in (ROOT / "docs/notebooks").glob("*.py"):
+            shutil.copy(notebook, folder / "docs/notebooks")
         shutil.copytree(
             ROOT / "tests/reductions/broken_rules", folder / "tests/reductions/broken_rules"
         )

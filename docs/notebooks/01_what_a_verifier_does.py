@@ -2,6 +2,7 @@
 # [tool.marimo.display]
 # theme = "system"
 # ///
+# Shows: a network in the plane, its linear regions, the exact robustness radius of your point
 
 import marimo
 

@@ -12,7 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import click
+import notebook_pages
 from latex2mathml.converter import convert
+from mkdocs.exceptions import PluginError
+from mkdocs.structure.files import File
 
 ROOT = Path(__file__).parents[2]
 FORMULA = re.compile(r'<(span|div) class="arithmatex">(.*?)</\1>', re.DOTALL)
@@ -33,8 +36,28 @@ BETTER: tuple[tuple[str, Any], ...] = (
 FENCES = re.compile(r"(^```.*?^```$)", re.MULTILINE | re.DOTALL)
 
 
+def on_config(config: Any, **_: Any) -> Any:
+    """Name every notebook under Course."""
+    course = next(entry["Course"] for entry in config.nav if "Course" in entry)
+    course.extend(f"notebooks/{path.stem}.md" for path in notebook_pages.notebooks())
+    return config
+
+
+def on_files(files: Any, config: Any, **_: Any) -> Any:
+    """A page for every notebook of the course, executed now."""
+    try:
+        found = notebook_pages.pages()
+    except RuntimeError as error:
+        raise PluginError(f"{error}\nThe course needs: pip install '.[course]'") from error
+    for name, text in found.items():
+        files.append(File.generated(config, f"notebooks/{name}.md", content=text))
+    return files
+
+
 def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
     """Name files outside docs/, which the site does not hold, instead of linking to them."""
+    if page.file.generated_by:
+        return markdown
     source = Path(page.file.abs_src_path)
 
     def name(match: re.Match[str]) -> str:
@@ -50,13 +73,14 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
     parts = FENCES.split(markdown)
     named = [part if part.startswith("```") else LINK_OUT.sub(name, part) for part in parts]
     text = HELP.sub(lambda match: _help(match[1]), "".join(named))
+    text = text.replace("::course\n", f"{notebook_pages.contents()}\n")
     return text.replace("::rooms\n", f"{_rooms()}\n")
 
 
 def on_page_content(html: str, page: Any, **_: Any) -> str:
     """Formulas as MathML, which browsers draw by themselves; plain text in tables of contents."""
     _plain_titles(page.toc)
-    return FORMULA.sub(_mathml, html)
+    return FORMULA.sub(_mathml, notebook_pages.with_chunks(html))
 
 
 def _plain_titles(items: Any) -> None:
