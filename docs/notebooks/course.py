@@ -1,8 +1,8 @@
 """What the notebooks of the course share: pictures with a description, colours, friendly lines.
 
 A notebook ``NN_name.py`` of this folder begins as the others do (display theme, ``# Shows:``,
-``app.setup``), imports what the reference lists, and shows Markdown, `picture`, `friendly`, mo.hstack
-and mo.vstack, mo.accordion and controls: the site has plain forms for these. Cells with
+``app.setup``), imports what the reference lists, and shows Markdown, `picture`, `friendly`,
+mo.hstack, mo.vstack, mo.accordion and controls: the site has plain forms for these. Cells with
 ``hide_code=True`` show no code there. A line in ``tests/notebooks/test_notebooks.py`` says which
 control the browser test moves.
 """
