@@ -149,7 +149,7 @@ def test_the_time_left_is_told_from_the_count_at_the_end(folder, tmp_path):
     from relucert.commands.check import _record_count
 
     path = tmp_path / "p.rcp"
-    path.write_bytes(packed(["relucert-proof 2", *["b"] * 5000, "end 5000"]))
+    path.write_bytes(packed(["relucert-proof 3", *["b"] * 5000, "end 5000"]))
     assert _record_count(path, 10**6) == 5000
     assert _record_count(path, 100) is None
     for content in (b"", b"nothing", path.read_bytes()[:50], packed(["end many"]), packed(["b"])):

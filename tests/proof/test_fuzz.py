@@ -34,8 +34,12 @@ def moved(query: Query, shift: Fraction) -> Query:
     )
 
 
-@given(question=questions(), strategy=st.sampled_from(["inputs", "relus"]), seed=st.integers(0),
-       data=st.data())  # fmt: skip
+@given(
+    question=questions(),
+    strategy=st.sampled_from(["inputs", "relus", "signs"]),
+    seed=st.integers(0),
+    data=st.data(),
+)
 @SETTINGS
 def test_a_proof_of_a_false_claim_is_not_accepted(tmp_path, question, strategy, seed, data):
     """A proof of a true claim, mutated, against the nearest false claim that a point shows."""

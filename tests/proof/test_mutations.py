@@ -13,8 +13,9 @@ from support.proof_files import mutated, packed, read_lines
 from relucert.errors import FileError
 from relucert.limits import Limits
 from relucert.network import Network
+from relucert.proof.bounding import bounded
 from relucert.proof.check import Accepted, check_proof
-from relucert.proof.region import Refused, Region, bounded, root_region
+from relucert.proof.region import Refused, Region, root_region
 from relucert.proof.rounded import Rounded
 from relucert.proof.subject import Subject
 from relucert.prover.prove import prove
@@ -57,7 +58,12 @@ def base_proofs(tmp_path, network: Network, true: Query) -> list[list[str]]:
     """Proofs of the claim that holds, by each way of the prover."""
     path, log = tmp_path / "base.rcp", SplitLog()
     search_few_inputs(network, true, true.cases[0], Limits(10.0), log=log)
-    ways = ({"strategy": "inputs"}, {"strategy": "relus"}, {"logs": {0: log}})
+    ways = (
+        {"strategy": "inputs"},
+        {"strategy": "signs"},
+        {"strategy": "relus"},
+        {"logs": {0: log}},
+    )
     return [
         read_lines(path)
         for way in ways

@@ -39,7 +39,7 @@ def truth(network, query):
 
 @given(
     question=st.one_of(questions(), questions(entries=SAVAGE)),
-    strategy=st.sampled_from(["inputs", "relus"]),
+    strategy=st.sampled_from(["inputs", "relus", "signs"]),
 )
 @SETTINGS
 def test_what_is_proved_is_accepted_and_true(tmp_path, question, strategy):

@@ -98,21 +98,15 @@ def load(name: str, prop: str) -> tuple[Network, Query, Subject]:
 def valid() -> dict[str, list[str]]:
     found = {}
     for name, prop, strategy in (
-        ("deep", "above", "inputs"), ("deep", "above", "relus"), ("divided", "two", "inputs"),
-        ("divided", "two", "relus"), ("wide", "margin", "relus"), ("crossing", "mixed", "inputs"),
-        ("crossing", "cases", "inputs"),
+        ("deep", "above", "inputs"), ("deep", "above", "signs"), ("deep", "above", "relus"),
+        ("divided", "two", "inputs"), ("divided", "two", "signs"), ("divided", "two", "relus"),
+        ("wide", "margin", "signs"), ("wide", "margin", "relus"), ("crossing", "mixed", "inputs"),
+        ("crossing", "mixed", "relus"), ("crossing", "cases", "inputs"),
     ):  # fmt: skip
         path = HERE / "valid" / f"{name}--{prop}--{strategy}.rcp"
         result = prove(*load(name, prop), path, Limits(60), strategy=strategy)
         print(path.name, result)
         found[path.stem] = read_lines(path)
-    lines = found["deep--above--relus"]
-    path = HERE / "valid" / "deep--above--tuned.rcp"
-    found[path.stem] = changed(
-        lines, HEADER_LINES + 1, lines[HEADER_LINES + 1],
-        "t 1 0+ a0 0=128,2=3 0- 3+ a0 1=256", "t 1 0+ a0 1=77", "b",
-    )  # fmt: skip
-    path.write_bytes(packed(found[path.stem]))
     return found
 
 
@@ -134,11 +128,11 @@ def for_false(lines: list[str], name: str, prop: str) -> list[str]:
 
 
 def invalid(proofs: dict[str, list[str]]) -> dict[str, list[str]]:
-    deep_in, deep_re = proofs["deep--above--inputs"], proofs["deep--above--relus"]
-    wide, mixed = proofs["wide--margin--relus"], proofs["crossing--mixed--inputs"]
+    deep_in, deep_re = proofs["deep--above--inputs"], proofs["deep--above--signs"]
+    wide, mixed = proofs["wide--margin--signs"], proofs["crossing--mixed--inputs"]
     cases = proofs["crossing--cases--inputs"]
-    tuned = proofs["deep--above--tuned"]
-    at = first(tuned, "t ")
+    trees, two = proofs["deep--above--relus"], proofs["divided--two--relus"]
+    neuron, part, refute = (first(trees, kind) for kind in ("n ", "v ", "d "))
     close, beta = first(deep_in, "c "), first(wide, next(x for x in wide[5:] if " s" in x))
     return {
         "deep--above--dropped-child": counted([*deep_in[: last(deep_in, "b")], "end 0"]),
@@ -158,17 +152,35 @@ def invalid(proofs: dict[str, list[str]]) -> dict[str, list[str]]:
         "deep--above--no-relu": changed(deep_re, first(deep_re, "r "), "r 2 0"),
         "deep--above--sign-fixed-twice": changed(
             deep_re, first(deep_re, "r "), *[deep_re[first(deep_re, "r ")]] * 2),
-        "deep--above--slopes-of-single-bounds-below-a-split": changed(
-            deep_in, close, "t 1 0+ a0 0=1", deep_in[close]),
-        "deep--above--slopes-of-a-later-layer": changed(tuned, at, "t 1 0+ a1 0=3"),
-        "deep--above--slopes-for-no-relu": changed(tuned, at, "t 2 0+ a1 0=3"),
-        "deep--above--slopes-for-no-neuron": changed(tuned, at, "t 1 99- a0 0=3"),
-        "deep--above--slopes-of-no-neuron": changed(tuned, at, "t 1 0- a0 99=3"),
+        "deep--above--a-tree-below-a-split": changed(deep_in, close, "n 1 0+", "v", deep_in[close]),
+        "deep--above--a-tree-before-bounds": changed(trees, first(trees, "b"), "n 1 0+", "v", "b"),
+        "deep--above--intervals-below-a-split": changed(deep_in, close, "i", deep_in[close]),
+        "deep--above--a-part-of-no-tree": changed(trees, neuron, "v", trees[neuron]),
+        "deep--above--a-tree-of-no-layer": changed(trees, neuron, "n 9 0+"),
+        "deep--above--a-tree-of-no-neuron": changed(trees, neuron, "n 1 99-"),
+        "deep--above--a-tree-of-no-set": changed(trees, refute, "d 1 w 0=1p0"),
+        "deep--above--a-tree-of-no-row": changed(trees, refute, "d 0 w 1=1p0"),
+        "deep--above--a-tree-without-weight": changed(trees, refute, "d 0 w 0=0p0"),
+        "deep--above--a-tree-with-a-negative-weight": changed(trees, refute, "d 0 w 0=-1p0"),
+        "deep--above--a-tree-without-parts": changed(trees, part),
+        "deep--above--a-tree-with-bounds-anew": changed(trees, part, "b", trees[part]),
+        "deep--above--a-tree-without-splits": counted(
+            [*trees[:refute], "d 0 w 0=1p0", "v", "end 0"]),
+        "deep--above--slopes-for-no-neuron": changed(trees, part, "v a0 99=3"),
+        "deep--above--slopes-for-no-relu": changed(trees, part, "v a2 0=3"),
+        "deep--above--slopes-for-no-layer": changed(trees, part, "v a3 0=3"),
+        "deep--above--slopes-of-too-few-neurons": changed(trees, part, "v a0 :00"),
+        "deep--above--slopes-of-too-many-neurons": changed(trees, part, "v a0 :" + "00" * 40),
+        "deep--above--multipliers-without-signs": changed(trees, part, "v s0 0=1p0"),
+        "deep--above--the-same-set-twice": counted([*trees[:-1], *trees[refute:-1], "end 0"]),
         "deep--above--no-splits": counted([*deep_in[:6], "c 0 w 0=1p0", "end 0"]),
         "deep--above--case-of-another-number": changed(deep_in, 4, "case 1"),
         "deep--above-false--proof-of-another-claim": for_false(deep_in, "deep", "above-false"),
         "divided--two-false--proof-of-another-claim": for_false(
-            proofs["divided--two--relus"], "divided", "two-false"),
+            proofs["divided--two--signs"], "divided", "two-false"),
+        "divided--two-false--trees-of-another-claim": for_false(two, "divided", "two-false"),
+        "wide--margin-false--trees-of-another-claim": for_false(
+            proofs["wide--margin--relus"], "wide", "margin-false"),
         "wide--margin-false--proof-of-another-claim": for_false(wide, "wide", "margin-false"),
         "crossing--mixed-false--proof-of-another-claim": for_false(
             mixed, "crossing", "mixed-false"),
@@ -199,6 +211,7 @@ def malformed(proofs: dict[str, list[str]]) -> dict[str, bytes]:
     content, close, split = packed(lines), first(lines, "c "), first(lines, "x")
     other = lines[1][:-1] + ("0" if lines[1][-1] != "0" else "1")
     relus = proofs["deep--above--relus"]
+    part = first(relus, "v ")
 
     def with_line(at: int, text: str) -> bytes:
         return packed(changed(lines, at, text))
@@ -207,7 +220,7 @@ def malformed(proofs: dict[str, list[str]]) -> dict[str, bytes]:
         "hash-of-another-network": packed([lines[0], other, *lines[2:]]),
         "hash-of-another-query": packed([*lines[:2], lines[2][:-1] + "x", *lines[3:]]),
         "hashes-swapped": packed([lines[0], lines[2], lines[1], *lines[3:]]),
-        "another-version": packed(["relucert-proof 3", *lines[1:]]),
+        "another-version": packed(["relucert-proof 2", *lines[1:]]),
         "another-semantics": packed([*lines[:3], "semantics float32", *lines[4:]]),
         "not-a-proof": packed(["hello"]),
         "not-compressed": ("\n".join(lines) + "\n").encode(),
@@ -239,10 +252,17 @@ def malformed(proofs: dict[str, list[str]]) -> dict[str, bytes]:
         "negative-index": with_line(split, "x -1 0x0.0p+0"),
         "index-of-many-digits": with_line(split, f"x {'1' * 40} 0x0.0p+0"),
         "slope-above-one": packed(changed(relus, first(relus, "b"), "b a0 0=257")),
-        "bound-missing": packed(changed(relus, first(relus, "b"), "t 1 a0 0=3")),
-        "bound-of-no-side": packed(changed(relus, first(relus, "b"), "t 1 0 a0 0=3")),
-        "bound-twice": packed(changed(relus, first(relus, "b"), "t 1 0+ a0 0=3 0+ a0 0=4")),
-        "bound-with-weights": packed(changed(relus, first(relus, "b"), "t 1 0+ w 0=1p0")),
+        "tree-of-no-side": packed(changed(relus, first(relus, "n "), "n 1 0")),
+        "tree-of-two-sides": packed(changed(relus, first(relus, "n "), "n 1 0+-")),
+        "tree-with-slopes": packed(changed(relus, first(relus, "n "), "n 1 0+ a0 0=3")),
+        "tree-of-no-weight": packed(changed(relus, first(relus, "d "), "d 0")),
+        "tree-with-a-value": packed(changed(relus, part, "v 0x1.0000000000000p+0")),
+        "part-with-weights": packed(changed(relus, part, "v w 0=1p0")),
+        "slope-byte-above-one": packed(changed(relus, part, "v a0 :81")),
+        "slope-bytes-of-an-odd-number": packed(changed(relus, part, "v a0 :800")),
+        "slope-bytes-missing": packed(changed(relus, part, "v a0 :")),
+        "slope-bytes-in-capitals": packed(changed(relus, part, "v a0 :0A")),
+        "format-of-an-earlier-version": packed(changed(relus, part, "t 1 0+ a0 0=3")),
         "neuron-twice": packed(changed(relus, first(relus, "b"), "b a0 0=3,0=4")),
         "list-twice": packed(changed(relus, first(relus, "b"), "b a0 0=3 a0 1=4")),
     }

@@ -37,7 +37,7 @@ def _questions(chain, rows, shift=0.0, executor=None):
 
     small = compacted(chain, BOX, {}, len(chain) - 1)
     return Questions(
-        small.chain, BOX, rows[:, small.outputs], Effort(2, 1, 0.25, 16), after_relu=True,
+        small.chain, BOX, rows[:, small.neurons[-1]], Effort(2, 1, 0.25, 16), after_relu=True,
         shift=lambda values, _: values + shift, executor=executor,
     )  # fmt: skip
 

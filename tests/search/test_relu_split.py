@@ -90,7 +90,7 @@ def test_a_mixture_holds_where_its_rows_do(data):
     x = corner_values(box, data.draw)
     y = network.evaluate_exactly(x)
     limits = [sum(c * v for c, v in zip(row, y, strict=True)) for row in rows]
-    mixed = mixture(chain, floats, Polyhedron(tuple(rows), tuple(limits)))
+    mixed = mixture(chain, floats, Polyhedron(tuple(rows), tuple(limits))).rows
     value = sum(Fraction(c) * v for c, v in zip(mixed.coefficients[0].tolist(), y, strict=True))
     slack = sum(Fraction(e) * abs(v) for e, v in zip(mixed.error[0].tolist(), y, strict=True))
     assert value - slack <= Fraction(float(mixed.limits[0]))
@@ -126,8 +126,8 @@ def test_compacted_chains_give_the_same_values(data):
     x = corner_values(box, data.draw)
     reduced = Network(tuple(one.layer for one in small.chain))
     outputs = network.evaluate_exactly(x)
-    assert reduced.evaluate_exactly(x) == tuple(outputs[i] for i in small.outputs)
-    left_out = set(range(len(outputs))) - set(small.outputs.tolist())
+    assert reduced.evaluate_exactly(x) == tuple(outputs[i] for i in small.neurons[-1])
+    left_out = set(range(len(outputs))) - set(small.neurons[-1].tolist())
     assert all(outputs[i] == 0 for i in left_out)
 
 

@@ -48,20 +48,20 @@ def _swapped(body, where, rng):
 
 def _inserted(body, where, rng):
     new = rng.choice(("b", "e", "r 0 0", "r 1 1", "x 0 0x1.0000000000000p+0", "x 1 0x0.0p+0",
-                      "t 1 0+ a0 0=128,1=7 0- a0 0=0", "t 1 0-", "t 2 1- a0 0=256 a1 1=3",
-                      "t 1 1+ a1 0=3", "c 0 w 0=1p0", "c 1 w 0=1p0,1=1p0", "c 0 w 0=0p0",
-                      "case 0"))  # fmt: skip
+                      "n 1 0+", "n 1 1-", "v", "i", "v a0 0=128,1=7", "d 0 w 0=1p0",
+                      "c 0 w 0=1p0", "c 1 w 0=1p0,1=1p0", "c 0 w 0=0p0", "case 0"))  # fmt: skip
     return [new, body[where]]
 
 
-def _tuned(body, where, rng):
-    """Slopes for single bounds, and bounds that go by them, in front of a region's records."""
+def _tree(body, where, rng):
+    """A bound on a neuron by a tree of one or two parts, in front of a region's records."""
     layer = rng.choice((1, 1, 2))
-    targets = []
-    for target in rng.sample([f"{n}{side}" for n in range(4) for side in "+-"], 3):
+    parts = []
+    for _ in range(2):
         slopes = ",".join(f"{n}={rng.randrange(257)}" for n in sorted(rng.sample(range(4), 2)))
-        targets.append(f"{target} a{rng.randrange(layer)} {slopes}")
-    return [f"t {layer} " + " ".join(targets), "b", body[where]]
+        parts.append(f"v a{rng.randrange(layer)} {slopes}")
+    tree = [f"r 0 {rng.randrange(4)}", *parts] if rng.random() < 0.5 else parts[:1]
+    return [f"n {layer} {rng.randrange(4)}{rng.choice('+-')}", *tree, body[where]]
 
 
 def _number_changed(body, where, rng):
@@ -102,5 +102,5 @@ def _weight_scaled(body, where, rng):
     return [line[: at + 1] + str(rng.choice((-1074, -60, 0, 1, 60, 900))) + line[end:]]
 
 
-_WAYS = (_dropped, _repeated, _swapped, _inserted, _tuned, _number_changed, _number_changed,
+_WAYS = (_dropped, _repeated, _swapped, _inserted, _tree, _number_changed, _number_changed,
          _sign_flipped, _list_dropped, _weight_scaled)  # fmt: skip

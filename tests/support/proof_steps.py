@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from relucert.proof.bounding import bounded, lower_bounds
 from relucert.proof.records import CloseRecord
-from relucert.proof.region import Refused, bounded, lower_bounds
+from relucert.proof.region import Refused
 
 
 def bounded_one(arithmetic, network, region, slopes):

@@ -17,6 +17,7 @@ from relucert.query import Polyhedron
 __all__ = [
     "Distance",
     "FloatRows",
+    "Mixture",
     "best_bound",
     "distance",
     "float_rows",
@@ -28,6 +29,7 @@ __all__ = [
 
 
 _MIXING_STEPS = 24
+_WEIGHT_STEPS = 64
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,30 +139,42 @@ def _mixed(slopes: np.ndarray, constants: np.ndarray, box: Intervals) -> float:
     return best
 
 
+@dataclass(frozen=True, eq=False)
+class Mixture:
+    """weights: of a polyhedron's rows, not negative; zeros are left out. rows: the one row that
+    they make, which every output of the polyhedron satisfies."""
+
+    weights: dict[int, float]
+    rows: FloatRows
+
+
 @np.errstate(all="ignore")
-def mixture(chain: list[Relaxation], box: Intervals, part: Polyhedron) -> FloatRows:
-    """One row that every output of the polyhedron satisfies: a mixture of its rows.
+def mixture(chain: list[Relaxation], box: Intervals, part: Polyhedron) -> Mixture:
+    """A mixture of the polyhedron's rows, of which there must be one at least.
 
     The weights are those of the best linear bound that a few rounds of multiplicative weights
-    find; the error of adding up the rows is in the result's ``error`` and ``limits``.
+    find, in 1/64 of the largest; the error of adding up the rows is in the row's ``error`` and
+    ``limits``.
     """
     rows = float_rows(part)
     count = len(rows.limits)
     if count == 1:
-        return rows
+        return Mixture({0: 1.0}, rows)
     with np.errstate(all="ignore"):
         state = substituted(chain, rows.coefficients)
         constants = shifted(state.valid_constants(len(chain)), chain, rows)
         weights = _mixing_weights(state.rows, constants, box)
+        weights = np.round(weights / weights.max() * _WEIGHT_STEPS) / _WEIGHT_STEPS
         sizes = weights @ np.abs(rows.coefficients)
         error = (gamma(count) * sizes + weights @ rows.error) * SAFETY + UNDERFLOW * count
         limit = float(weights @ rows.limits)
         limit += float(gamma(count) * (weights @ np.abs(rows.limits)) + UNDERFLOW * count) * SAFETY
-    return FloatRows(
+    mixed = FloatRows(
         (weights @ rows.coefficients)[None, :],
         error[None, :],
         np.array([np.nextafter(limit, np.inf)]),
     )
+    return Mixture({int(row): float(weights[row]) for row in np.flatnonzero(weights)}, mixed)
 
 
 def _mixing_weights(slopes: np.ndarray, constants: np.ndarray, box: Intervals) -> np.ndarray:

@@ -151,8 +151,10 @@ class Arithmetic(Protocol[Rows]):
     def units(self, index: int, neurons: np.ndarray, sides: np.ndarray) -> Rows:
         """Rows ``side * z_neuron`` over the pre-activations of layer ``index``; sides 1 or -1."""
 
-    def objectives(self, objectives: Sequence[Objective], outputs: Bounds) -> Rows:
-        """A row for each region: its objective over the outputs, which are within ``outputs``."""
+    def objectives(
+        self, objectives: Sequence[Objective], outputs: Bounds, regions: np.ndarray
+    ) -> Rows:
+        """A row for each objective over the outputs, which are within ``outputs``."""
 
     def before_relu(self, rows: Rows, relaxation: Relaxation, chosen: Chosen) -> Rows:
         """Rows over a layer's outputs become rows over its pre-activations."""

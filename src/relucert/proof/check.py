@@ -10,6 +10,7 @@ from typing import Any
 
 from relucert.network import Network
 from relucert.proof.arithmetic import Arithmetic, Objective
+from relucert.proof.bounding import bounded, closed
 from relucert.proof.exact_rows import Exact
 from relucert.proof.records import (
     BoundRecord,
@@ -18,24 +19,18 @@ from relucert.proof.records import (
     EmptyRecord,
     EndRecord,
     InputSplitRecord,
+    IntervalRecord,
+    NeuronRecord,
     Record,
+    RefuteRecord,
     ReluSplitRecord,
     TreeRecord,
-    TuneRecord,
 )
-from relucert.proof.region import (
-    Refused,
-    Region,
-    bounded,
-    closed,
-    halves,
-    input_halves,
-    root_region,
-    tuned,
-)
+from relucert.proof.region import Refused, Region, halves, input_halves, root_region
 from relucert.proof.rounded import Rounded
 from relucert.proof.stream import MAX_BYTES, ProofReader
 from relucert.proof.subject import Subject
+from relucert.proof.trees import Read, RefusedAt, Trees
 from relucert.query import Case, Query
 
 __all__ = ["ARITHMETICS", "Accepted", "Checked", "NotAccepted", "check_proof", "step"]
@@ -99,17 +94,10 @@ def check_proof(
     checker = _Checker(ARITHMETICS[arithmetic](network), network, query, reader, progress)
     try:
         return checker.run()
-    except _NotShown as refusal:
-        return refusal.found
+    except RefusedAt as refusal:
+        return NotAccepted(refusal.read.number, refusal.read.text, str(refusal))
     except Refused as refusal:
         return NotAccepted(reader.records, reader.text, str(refusal))
-
-
-class _NotShown(Exception):  # noqa: N818 - not an error, as `Refused`
-    """A record read some time ago does not show what it should."""
-
-    def __init__(self, found: NotAccepted) -> None:
-        self.found = found
 
 
 @dataclass(eq=False)
@@ -122,12 +110,13 @@ class _Node:
     region: Region | None
     open: set[int]
     depth: int = 0
-    records: deque[tuple[int, str, TreeRecord]] = field(default_factory=deque)
+    records: deque[Read] = field(default_factory=deque)
     halves: tuple[_Node, _Node] | None = None
 
-    def take(self, number: int, text: str, record: TreeRecord) -> bool:
+    def take(self, read: Read) -> bool:
         """Note one more record; whether it is the region's last."""
-        self.records.append((number, text, record))
+        self.records.append(read)
+        record = read.record
         if isinstance(record, InputSplitRecord | ReluSplitRecord):
             first, second = (_Node(None, set(self.open), self.depth + 1) for _ in range(2))
             self.halves = first, second
@@ -154,21 +143,23 @@ class _Checker:
         self.held = _MAX_HELD // (_BYTES_EACH * values)
         self.ahead = max(1, min(_MOST_AHEAD, _VALUES_AHEAD // values))
         self.mixed: dict[tuple[Any, ...], Objective] = {}
+        self.pushed: Read | None = None
 
     def run(self) -> Accepted:
         for index, case in enumerate(self.query.cases):
-            record = self._next()
+            record = self._following().record
             if not isinstance(record, CaseRecord) or record.index != index:
                 raise Refused(f"expected case {index}")
             if case.unsafe:
                 self._case(case)
-        if not isinstance(self._next(), EndRecord):
+        if not isinstance(self._following().record, EndRecord):
             raise Refused("every case is proved, but records are left over")
         return Accepted(self.reader.records, self.deepest)
 
     def _case(self, case: Case) -> None:
         """The tree of one case; ``waiting`` holds regions whose records are still to be read."""
-        waiting = [_Node(root_region(case), set(range(len(case.unsafe))))]
+        region = self._first_bounds(case)
+        waiting = [_Node(region, set(region.open))] if region.open else []
         self.mixed.clear()
         while waiting:
             begun: list[_Node] = []
@@ -178,17 +169,42 @@ class _Checker:
                 # Also when reading failed: a record before that place may be the first wrong one.
                 self._work_through(case, begun)
 
+    def _first_bounds(self, case: Case) -> Region:
+        """The box of a case after the records that a proof may begin with, one after another."""
+        region = root_region(case)
+        trees = Trees(self.arithmetic, self.network, case, self.held, self._following)
+        read = self._following()
+        while region.open:
+            match read.record:
+                case BoundRecord() | IntervalRecord():
+                    region = self._box_bounds(region, read)
+                    read = self._following()
+                case NeuronRecord() | RefuteRecord():
+                    region, read = trees.run(region, read)
+                case _:
+                    break
+        self.pushed = read
+        return region
+
+    def _box_bounds(self, region: Region, read: Read) -> Region:
+        linear = isinstance(read.record, BoundRecord)
+        given = [read.record.slopes if isinstance(read.record, BoundRecord) else {}]
+        (found,) = bounded(self.arithmetic, self.network, [region], given, linear=linear)
+        if isinstance(found, Refused):
+            raise RefusedAt(read, str(found))
+        return found
+
     def _read(self, waiting: list[_Node], begun: list[_Node]) -> None:
         """Some records ahead; ``begun``: the nodes that they belong to."""
         for _ in range(self.ahead):
             if not waiting:
                 return
-            record, node = self._next(), waiting[-1]
-            if isinstance(record, CaseRecord | EndRecord):
+            read, node = self._following(), waiting[-1]
+            if not isinstance(read.record, TreeRecord):
                 raise Refused("the region before this record is not proved")
             if not node.records:
                 begun.append(node)
-            if not node.take(self.reader.records, self.reader.text, record):
+            if not node.take(read):
                 continue
             waiting.pop()
             if node.halves is not None:
@@ -199,41 +215,41 @@ class _Checker:
 
     def _work_through(self, case: Case, begun: list[_Node]) -> None:
         """Take the steps of all nodes, as many as possible at once."""
-        wrong: list[NotAccepted] = []
+        wrong: list[RefusedAt] = []
         active = [node for node in begun if node.region is not None]
         while active:
             for kind, one_step in (
                 (BoundRecord, self._bounded),
                 (CloseRecord, self._closed),
-                (TuneRecord | EmptyRecord | InputSplitRecord | ReluSplitRecord, self._stepped),
+                (EmptyRecord | InputSplitRecord | ReluSplitRecord, self._stepped),
             ):
-                chosen = [n for n in active if n.records and isinstance(n.records[0][2], kind)]
+                chosen = [n for n in active if n.records and isinstance(n.records[0].record, kind)]
                 for start in range(0, len(chosen), self.arithmetic.at_once):
                     wrong += one_step(case, chosen[start : start + self.arithmetic.at_once])
             children = [child for node in active if not node.records for child in node.halves or ()]
             active = [n for n in (*active, *children) if n.records and n.region is not None]
         if wrong:
-            raise _NotShown(min(wrong, key=lambda one: one.record))
+            raise min(wrong, key=lambda one: one.read.number)
 
-    def _bounded(self, case: Case, nodes: list[_Node]) -> list[NotAccepted]:
+    def _bounded(self, case: Case, nodes: list[_Node]) -> list[RefusedAt]:
         """``b`` of several nodes, and which of them are refused."""
         taken = [node.records.popleft() for node in nodes]
-        slopes = [record.slopes for _, _, record in taken if isinstance(record, BoundRecord)]
+        slopes = [r.record.slopes for r in taken if isinstance(r.record, BoundRecord)]
         regions = [node.region for node in nodes if node.region is not None]
         found = bounded(self.arithmetic, self.network, regions, slopes)
         return self._noted(nodes, taken, found)
 
-    def _closed(self, case: Case, nodes: list[_Node]) -> list[NotAccepted]:
+    def _closed(self, case: Case, nodes: list[_Node]) -> list[RefusedAt]:
         """``c`` of several nodes."""
         taken = [node.records.popleft() for node in nodes]
         pairs = list[tuple[Region, CloseRecord]]()
-        for node, (_, _, record) in zip(nodes, taken, strict=True):
-            if isinstance(record, CloseRecord) and node.region is not None:
-                pairs.append((node.region, record))
+        for node, read in zip(nodes, taken, strict=True):
+            if isinstance(read.record, CloseRecord) and node.region is not None:
+                pairs.append((node.region, read.record))
         found = closed(self.arithmetic, self.network, case, pairs, self.mixed)
         return self._noted(nodes, taken, found)
 
-    def _stepped(self, case: Case, nodes: list[_Node]) -> list[NotAccepted]:
+    def _stepped(self, case: Case, nodes: list[_Node]) -> list[RefusedAt]:
         """All else, one node after another."""
         wrong = []
         for node in nodes:
@@ -241,7 +257,7 @@ class _Checker:
             if node.region is None:
                 continue
             try:
-                left = step(self.network, node.region, taken[2])
+                left = step(self.network, node.region, taken.record)
             except Refused as refusal:
                 wrong += self._noted([node], [taken], [refusal])
                 continue
@@ -254,23 +270,26 @@ class _Checker:
     def _noted(
         self,
         nodes: list[_Node],
-        taken: Sequence[tuple[int, str, TreeRecord]],
+        taken: Sequence[Read],
         found: Sequence[Region | Refused],
-    ) -> list[NotAccepted]:
+    ) -> list[RefusedAt]:
         wrong = []
-        for node, (number, text, _), one in zip(nodes, taken, found, strict=True):
+        for node, read, one in zip(nodes, taken, found, strict=True):
             if isinstance(one, Refused):
-                wrong.append(NotAccepted(number, text, str(one)))
+                wrong.append(RefusedAt(read, str(one)))
                 node.records.clear()
             else:
                 node.region = one
         return wrong
 
-    def _next(self) -> Record:
+    def _following(self) -> Read:
+        if self.pushed is not None:
+            pushed, self.pushed = self.pushed, None
+            return pushed
         record = self.reader.next()
         if self.progress is not None and self.reader.records % 64 == 0:
             self.progress(self.reader.records, self.reader.bytes_read)
-        return record
+        return Read(self.reader.records, self.reader.text, record)
 
 
 def step(network: Network, region: Region, record: Record) -> tuple[Region, ...]:
@@ -279,8 +298,6 @@ def step(network: Network, region: Region, record: Record) -> tuple[Region, ...]
     Raises Refused when the record is not allowed here or does not show what it should.
     """
     match record:
-        case TuneRecord():
-            return (tuned(network, region, record),)
         case EmptyRecord():
             if not region.empty:
                 raise Refused("the bounds do not show that the region is empty")

@@ -118,12 +118,15 @@ class Exact:
         rows[np.arange(count), neurons] = sides.tolist()
         return ExactRows(Integers(rows, 0), Integers(np.zeros(count, dtype=object), 0), 1)
 
-    def objectives(self, objectives: Sequence[Objective], outputs: Bounds) -> ExactRows:
-        (objective,) = objectives
-        values = (*objective.coefficients, -objective.limit)
-        common = math.lcm(*(value.denominator for value in values))
-        whole = np.empty((1, len(values)), dtype=object)
-        whole[0, :] = [value.numerator * (common // value.denominator) for value in values]
+    def objectives(
+        self, objectives: Sequence[Objective], outputs: Bounds, regions: np.ndarray
+    ) -> ExactRows:
+        rows = [(*objective.coefficients, -objective.limit) for objective in objectives]
+        common = math.lcm(*(value.denominator for row in rows for value in row))
+        whole = np.array(
+            [[value.numerator * (common // value.denominator) for value in row] for row in rows],
+            dtype=object,
+        )
         return ExactRows(Integers(whole[:, :-1], 0), Integers(whole[:, -1], 0), common)
 
     def before_relu(self, rows: ExactRows, relaxation: Relaxation, chosen: Chosen) -> ExactRows:

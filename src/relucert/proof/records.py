@@ -1,4 +1,4 @@
-"""The records of a proof, one a line (docs/proof-format.md); ``text`` is the line."""
+"""The records of a proof, one a line (docs/proof-format.md), and how they are read."""
 
 from __future__ import annotations
 
@@ -8,18 +8,25 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 __all__ = [
+    "BYTE_STEPS",
     "SLOPE_STEPS",
     "BoundRecord",
     "CaseRecord",
     "CloseRecord",
     "EmptyRecord",
     "EndRecord",
+    "FirstRecord",
     "InputSplitRecord",
+    "IntervalRecord",
+    "LeafRecord",
+    "NeuronRecord",
     "Record",
+    "RefuteRecord",
     "ReluSplitRecord",
+    "Signed",
     "Slopes",
-    "TuneRecord",
-    "format_dyadic",
+    "TreeRecord",
+    "Weights",
     "parse_dyadic",
     "parse_record",
 ]
@@ -27,15 +34,21 @@ __all__ = [
 SLOPE_STEPS = 256
 """Lower slopes are whole numbers of 1/256, from 0 to 256."""
 
+BYTE_STEPS = 128
+"""In lists of bytes they are whole numbers of 1/128, from 0 to 128."""
+
 _INDEX = re.compile(r"0|[1-9][0-9]{0,8}")
 _DYADIC = re.compile(r"(-?(?:0|[1-9][0-9]{0,15}))p(-?[0-9]{1,4})")
 _PART = re.compile(r"([as])(0|[1-9][0-9]{0,5})|w")
+_BYTES = re.compile(r":(?:[0-9a-f]{2})+")
 _HEX = re.compile(r"-?0x[01]\.[0-9a-f]{1,13}p[+-][0-9]{1,4}")
 _LEAST_EXPONENT = -1074
 _LARGEST_MANTISSA = 2**53
 
-Slopes = Mapping[int, Mapping[int, int]]
-Signed = Mapping[int, Mapping[int, float]]
+Slopes = Mapping[int, Mapping[int, int] | bytes]
+"""By layer: neurons with their slopes in 1/256, or one byte for every neuron, in 1/128."""
+Weights = Mapping[int, float]
+Signed = Mapping[int, Weights]
 
 
 @dataclass(frozen=True)
@@ -44,10 +57,6 @@ class CaseRecord:
 
     index: int
 
-    @property
-    def text(self) -> str:
-        return f"case {self.index}"
-
 
 @dataclass(frozen=True)
 class BoundRecord:
@@ -55,27 +64,38 @@ class BoundRecord:
 
     slopes: Slopes = field(default_factory=dict)
 
-    @property
-    def text(self) -> str:
-        return "b" + _slopes_text(self.slopes)
+
+@dataclass(frozen=True)
+class IntervalRecord:
+    """``i``: interval bounds on every layer anew."""
 
 
 @dataclass(frozen=True)
-class TuneRecord:
-    """``t layer neuron+ ... neuron- ...``: slopes for the lower and upper bounds of single neurons.
+class NeuronRecord:
+    """``n layer neuron+`` or ``neuron-``: the tree that follows bounds a pre-activation.
 
-    targets: neuron, side (1 for the lower bound, -1 for the upper) and slopes of earlier layers.
+    side: 1 for its lower bound, -1 for the upper one.
     """
 
     layer: int
-    targets: tuple[tuple[int, int, Slopes], ...]
+    neuron: int
+    side: int
 
-    @property
-    def text(self) -> str:
-        words = [f"t {self.layer}"]
-        for neuron, side, slopes in self.targets:
-            words.append(f"{neuron}{'+' if side > 0 else '-'}" + _slopes_text(slopes))
-        return " ".join(words)
+
+@dataclass(frozen=True)
+class RefuteRecord:
+    """``d set w ...``: the tree that follows refutes an unsafe set by this mixture of its rows."""
+
+    unsafe: int
+    weights: Weights
+
+
+@dataclass(frozen=True)
+class LeafRecord:
+    """``v ...``: multipliers for one part of such a tree, as in `CloseRecord`."""
+
+    slopes: Slopes = field(default_factory=dict)
+    betas: Signed = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -87,26 +107,14 @@ class CloseRecord:
     """
 
     unsafe: int
-    weights: Mapping[int, float]
+    weights: Weights
     slopes: Slopes = field(default_factory=dict)
     betas: Signed = field(default_factory=dict)
-
-    @property
-    def text(self) -> str:
-        text = f"c {self.unsafe} w {_dyadics_text(self.weights)}" + _slopes_text(self.slopes)
-        for layer, values in sorted(self.betas.items()):
-            if values:
-                text += f" s{layer} {_dyadics_text(values)}"
-        return text
 
 
 @dataclass(frozen=True)
 class EmptyRecord:
     """``e``: the region is empty by its bounds."""
-
-    @property
-    def text(self) -> str:
-        return "e"
 
 
 @dataclass(frozen=True)
@@ -116,10 +124,6 @@ class InputSplitRecord:
     input: int
     value: float
 
-    @property
-    def text(self) -> str:
-        return f"x {self.input} {self.value.hex()}"
-
 
 @dataclass(frozen=True)
 class ReluSplitRecord:
@@ -128,10 +132,6 @@ class ReluSplitRecord:
     layer: int
     neuron: int
 
-    @property
-    def text(self) -> str:
-        return f"r {self.layer} {self.neuron}"
-
 
 @dataclass(frozen=True)
 class EndRecord:
@@ -139,15 +139,10 @@ class EndRecord:
 
     count: int
 
-    @property
-    def text(self) -> str:
-        return f"end {self.count}"
 
-
-TreeRecord = (
-    BoundRecord | TuneRecord | CloseRecord | EmptyRecord | InputSplitRecord | ReluSplitRecord
-)
-Record = CaseRecord | TreeRecord | EndRecord
+TreeRecord = BoundRecord | CloseRecord | EmptyRecord | InputSplitRecord | ReluSplitRecord
+FirstRecord = IntervalRecord | NeuronRecord | RefuteRecord
+Record = CaseRecord | FirstRecord | LeafRecord | TreeRecord | EndRecord
 
 
 def parse_record(line: str) -> Record:
@@ -159,10 +154,17 @@ def parse_record(line: str) -> Record:
     if kind == "c" and len(words) >= 3:
         slopes, betas, weights = _parts(words[1:], "asw")
         return CloseRecord(_index(words[0]), weights, slopes, betas)
-    if kind == "t" and len(words) >= 2:
-        return TuneRecord(_index(words[0]), _targets(words[1:]))
-    if kind == "e" and not words:
-        return EmptyRecord()
+    if kind == "v":
+        slopes, betas, _ = _parts(words, "as")
+        return LeafRecord(slopes, betas)
+    if kind == "n" and len(words) == 2 and words[1][-1:] in ("+", "-"):
+        return NeuronRecord(
+            _index(words[0]), _index(words[1][:-1]), 1 if words[1][-1] == "+" else -1
+        )
+    if kind == "d" and len(words) == 3:
+        return RefuteRecord(_index(words[0]), _parts(words[1:], "w")[2])
+    if kind in ("e", "i") and not words:
+        return EmptyRecord() if kind == "e" else IntervalRecord()
     if kind == "x" and len(words) == 2:
         return InputSplitRecord(_index(words[0]), _hex_float(words[1]))
     if kind == "r" and len(words) == 2:
@@ -190,16 +192,6 @@ def parse_dyadic(text: str) -> float:
         raise ValueError(f"number out of range: {text!r}") from None
 
 
-def format_dyadic(value: float) -> str:
-    """A finite float64 so that `parse_dyadic` reads back the same number."""
-    numerator, denominator = value.as_integer_ratio()
-    exponent = 1 - denominator.bit_length()
-    if exponent == 0 and numerator:
-        exponent = (numerator & -numerator).bit_length() - 1
-        numerator >>= exponent
-    return f"{numerator}p{exponent}"
-
-
 def _index(text: str) -> int:
     if not _INDEX.fullmatch(text):
         raise ValueError(f"not an index: {text[:40]!r}")
@@ -214,9 +206,9 @@ def _hex_float(text: str) -> float:
 
 def _parts(
     words: list[str], allowed: str
-) -> tuple[dict[int, dict[int, int]], dict[int, dict[int, float]], dict[int, float]]:
+) -> tuple[dict[int, dict[int, int] | bytes], dict[int, dict[int, float]], dict[int, float]]:
     """Pairs of words: what is listed, and the list."""
-    slopes: dict[int, dict[int, int]] = {}
+    slopes: dict[int, dict[int, int] | bytes] = {}
     betas: dict[int, dict[int, float]] = {}
     weights: dict[int, float] | None = None
     if len(words) % 2:
@@ -234,28 +226,12 @@ def _parts(
         if layer in (slopes if name[0] == "a" else betas):
             raise ValueError(f"two lists {name}")
         if name[0] == "a":
-            slopes[layer] = {index: _slope(value) for index, value in _entries(text)}
+            slopes[layer] = _bytes(text) if text[:1] == ":" else _listed(text)
         else:
             betas[layer] = {index: parse_dyadic(value) for index, value in _entries(text)}
     if "w" in allowed and not weights:
         raise ValueError("no weights")
     return slopes, betas, weights or {}
-
-
-def _targets(words: list[str]) -> tuple[tuple[int, int, Slopes], ...]:
-    """Targets, each followed by its lists of slopes."""
-    starts = [place for place, word in enumerate(words) if word[-1:] in ("+", "-")]
-    if not starts or starts[0]:
-        raise ValueError("slopes without the bound they are for")
-    targets, seen = [], set[str]()
-    for start, end in zip(starts, [*starts[1:], len(words)], strict=True):
-        if words[start] in seen:
-            raise ValueError(f"two lists for {words[start][:20]}")
-        seen.add(words[start])
-        slopes, _, _ = _parts(words[start + 1 : end], "a")
-        side = 1 if words[start][-1] == "+" else -1
-        targets.append((_index(words[start][:-1]), side, slopes))
-    return tuple(targets)
 
 
 def _entries(text: str) -> list[tuple[int, str]]:
@@ -272,20 +248,21 @@ def _entries(text: str) -> list[tuple[int, str]]:
     return entries
 
 
+def _listed(text: str) -> dict[int, int]:
+    return {index: _slope(value) for index, value in _entries(text)}
+
+
+def _bytes(text: str) -> bytes:
+    if not _BYTES.fullmatch(text):
+        raise ValueError(f"not two hexadecimal digits for every neuron: {text[:40]!r}")
+    values = bytes.fromhex(text[1:])
+    if max(values) > BYTE_STEPS:
+        raise ValueError(f"a slope above {BYTE_STEPS}/{BYTE_STEPS}: {max(values)}")
+    return values
+
+
 def _slope(text: str) -> int:
     value = _index(text)
     if value > SLOPE_STEPS:
         raise ValueError(f"a slope above {SLOPE_STEPS}/{SLOPE_STEPS}: {value}")
     return value
-
-
-def _slopes_text(slopes: Slopes) -> str:
-    text = ""
-    for layer, values in sorted(slopes.items()):
-        if values:
-            text += f" a{layer} " + ",".join(f"{n}={m}" for n, m in sorted(values.items()))
-    return text
-
-
-def _dyadics_text(values: Mapping[int, float]) -> str:
-    return ",".join(f"{index}={format_dyadic(value)}" for index, value in sorted(values.items()))

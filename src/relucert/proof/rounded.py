@@ -83,12 +83,14 @@ class Rounded:
         rows[np.arange(count), neurons] = sides
         return RoundedRows(rows, np.zeros(count), np.zeros(count))
 
-    def objectives(self, objectives: Sequence[Objective], outputs: Bounds) -> RoundedRows:
+    def objectives(
+        self, objectives: Sequence[Objective], outputs: Bounds, regions: np.ndarray
+    ) -> RoundedRows:
         parts = [_float_parts(objective) for objective in objectives]
         rows, error = np.stack([p[0] for p in parts]), np.stack([p[1] for p in parts])
         constant = np.array([p[2] for p in parts])
         with np.errstate(all="ignore"):
-            lost = (error * outputs.magnitude).sum(axis=1) * _SAFETY + _ETA * rows.shape[1]
+            lost = (error * outputs.magnitude[regions]).sum(axis=1) * _SAFETY + _ETA * rows.shape[1]
         return RoundedRows(rows, constant, np.where(error.any(axis=1), lost, 0.0))
 
     def before_relu(self, rows: RoundedRows, relaxation: Relaxation, chosen: Chosen) -> RoundedRows:

@@ -12,7 +12,7 @@ from relucert.proof.subject import SEMANTICS, Subject
 
 __all__ = ["FORMAT", "MAX_BYTES", "ProofReader"]
 
-FORMAT = "relucert-proof 2"
+FORMAT = "relucert-proof 3"
 MAX_LINE = 8 * 1024**2
 MAX_BYTES = 64 * 1024**3
 _CHUNK = 1 << 16

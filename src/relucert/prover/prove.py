@@ -14,6 +14,7 @@ from relucert.prover.guide import Guide
 from relucert.prover.inputs import prove_by_inputs
 from relucert.prover.relus import prove_by_relus
 from relucert.prover.replay import replay
+from relucert.prover.signs import prove_by_signs
 from relucert.prover.tree import Found, Progress, Stopped, Tree
 from relucert.prover.writer import ProofWriter
 from relucert.query import Case, Query
@@ -23,7 +24,7 @@ from relucert.verdict import Method, Proved, Reason, Unknown, Verdict
 __all__ = ["ProofResult", "prove"]
 
 _FEW_INPUTS = 15
-_STRATEGIES = {"inputs": prove_by_inputs, "relus": prove_by_relus}
+_STRATEGIES = {"inputs": prove_by_inputs, "relus": prove_by_relus, "signs": prove_by_signs}
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,8 @@ def prove(
 
     Violated is answered only where a counterexample is met by chance: attack first.
 
-    strategy: "inputs" halves the box, "relus" fixes signs, "auto" chooses by how many inputs vary.
+    strategy: "inputs" halves the box, "relus" follows the search over signs of ReLUs, "signs"
+    fixes them with bounds anew, "auto" chooses by how many inputs vary.
     logs: by case, of searches that have proved it, to be followed.
     The verdict Proved is that of the checker's rounded arithmetic, step by step. Raises
     FileError when the file cannot be written, QueryError when query and network do not fit.

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from relucert.proof.arithmetic import Objective, Relaxation
+from relucert.proof.bounding import bounded, lower_bounds, mixture
 from relucert.proof.check import step
 from relucert.proof.records import (
     SLOPE_STEPS,
@@ -22,10 +23,11 @@ from relucert.proof.records import (
     Record,
     ReluSplitRecord,
 )
-from relucert.proof.region import Refused, Region, bounded, lower_bounds, mixed
+from relucert.proof.region import Refused, Region
 from relucert.prover.guide import Wary, short_float, short_weights
 from relucert.prover.inputs import prove_by_inputs
-from relucert.prover.relus import prove_by_relus
+from relucert.prover.signs import prove_by_signs
+from relucert.prover.text import text_of
 from relucert.prover.tree import CLEAR_SHARE, Tree
 from relucert.search.split_log import Refutation, SplitLog
 
@@ -97,9 +99,9 @@ class _Replay:
             if isinstance(one, Refused):
                 raise one
             place.region = one
-            place.records.append(BoundRecord().text)
+            place.records.append(text_of(BoundRecord()))
             if one.empty:
-                place.records.append(EmptyRecord().text)
+                place.records.append(text_of(EmptyRecord()))
                 self._end(place)
 
     def _end(self, place: _Place) -> None:
@@ -135,7 +137,7 @@ class _Replay:
             values = lower_bounds(self.arithmetic, self.network, pairs, objectives)
             for (place, record), objective, value in zip(chosen, objectives, values, strict=True):
                 if not isinstance(value, Refused) and value > self._spare(place.region, objective):
-                    place.records.append(record.text)
+                    place.records.append(text_of(record))
                     place.region = place.region.without(record.unsafe)
                     if not place.region.open:
                         self._end(place)
@@ -143,7 +145,7 @@ class _Replay:
     def _objective(self, record: CloseRecord) -> Objective:
         key = (record.unsafe, *record.weights.items())
         if key not in self.mixed:
-            self.mixed[key] = mixed(self.tree.case.unsafe[record.unsafe], record.weights)
+            self.mixed[key] = mixture(self.tree.case.unsafe[record.unsafe], record.weights)
         return self.mixed[key]
 
     def _spare(self, region: Region, objective: Objective) -> float:
@@ -161,7 +163,7 @@ class _Replay:
         if split.layer < 0:
             record = InputSplitRecord(split.index, split.value)
         regions = step(self.network, place.region, record)
-        place.records.append(record.text)
+        place.records.append(text_of(record))
         place.halves = tuple(_Place(r, split.first + i) for i, r in enumerate(regions))
         return place.halves[::-1]
 
@@ -172,7 +174,7 @@ class _Replay:
             tree.network, tree.query, tree.case, tree.guide, rest, tree.limits, tree.progress
         )
         if place.region.signs:
-            prove_by_relus(own, place.region)
+            prove_by_signs(own, place.region)
         else:
             prove_by_inputs(own, place.region, fresh=True)
         tree.regions += own.regions
@@ -194,7 +196,7 @@ class _Rest:
     texts: list[str]
 
     def write(self, record: Record) -> None:
-        self.texts.append(record.text)
+        self.texts.append(text_of(record))
 
     def write_text(self, text: str) -> None:
         self.texts.append(text)

@@ -12,9 +12,10 @@ import numpy as np
 from relucert.limits import Limits
 from relucert.network import Network
 from relucert.proof.arithmetic import Relaxation
+from relucert.proof.bounding import bounded, lower_bounds, mixture
 from relucert.proof.check import step
 from relucert.proof.records import BoundRecord, CloseRecord, EmptyRecord, Record
-from relucert.proof.region import Refused, Region, bounded, lower_bounds, mixed
+from relucert.proof.region import Refused, Region
 from relucert.prover.guide import Guide
 from relucert.query import Case, Query
 from relucert.search.margins import Margins
@@ -103,7 +104,7 @@ class Tree:
     def refutes(self, region: Region, record: CloseRecord) -> bool:
         """Whether the checker takes it, with a little to spare."""
         part = self.case.unsafe[record.unsafe]
-        objective = mixed(part, record.weights)
+        objective = mixture(part, record.weights)
         (value,) = lower_bounds(self.guide, self.network, [(region, record)], [objective])
         if isinstance(value, Refused):
             raise value

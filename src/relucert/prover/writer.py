@@ -12,6 +12,7 @@ from relucert.errors import FileError
 from relucert.proof.records import CaseRecord, EndRecord, Record
 from relucert.proof.stream import FORMAT
 from relucert.proof.subject import SEMANTICS, Subject
+from relucert.prover.text import text_of
 
 __all__ = ["ProofWriter"]
 
@@ -50,7 +51,7 @@ class ProofWriter:
 
     def write(self, record: Record) -> None:
         """One more record (`CaseRecord` and inner ones; `finish` writes the end)."""
-        self.write_text(record.text)
+        self.write_text(text_of(record))
 
     def write_text(self, text: str) -> None:
         """The same for a record that is text already."""
@@ -63,7 +64,7 @@ class ProofWriter:
 
     def finish(self) -> None:
         """Write the end and give the file its name."""
-        self._text.write(EndRecord(self.records).text + "\n")
+        self._text.write(text_of(EndRecord(self.records)) + "\n")
         self._text.close()
         self._raw.close()
         self.temporary.replace(self.path)

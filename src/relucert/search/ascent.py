@@ -19,8 +19,12 @@ from relucert.bounds.interval import Intervals
 from relucert.limits import Limits
 from relucert.network import Matrix
 
-__all__ = ["Ascent", "Guess"]
+__all__ = ["SLOPE_STEPS", "Ascent", "Guess", "shortened"]
 
+SLOPE_STEPS = 128
+"""Lower slopes that bounds are evaluated with are whole numbers of 1/128."""
+
+_BETA_STEPS = 2.0**12
 _DECAY = 0.96
 _BETA_RATE = 0.4
 _FIRST, _SECOND = 0.9, 0.99
@@ -33,6 +37,21 @@ class Guess:
 
     alpha: Arrays
     beta: Arrays
+
+
+def shortened(guess: Guess) -> Guess:
+    """The same in few bits: any multipliers will do, and a proof has to write these down."""
+    alpha = {
+        layer: np.round(values * np.float32(SLOPE_STEPS)) * np.float32(1 / SLOPE_STEPS)
+        for layer, values in guess.alpha.items()
+    }
+    beta = dict(guess.beta)
+    for layer, values in beta.items():
+        if values.any():
+            mantissa, exponent = np.frexp(values)
+            short = np.round(mantissa * np.float32(_BETA_STEPS)) * np.float32(1 / _BETA_STEPS)
+            beta[layer] = np.ldexp(short, exponent)
+    return Guess(alpha, beta)
 
 
 @dataclass(frozen=True, eq=False)

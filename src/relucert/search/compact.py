@@ -16,10 +16,10 @@ __all__ = ["Compact", "compacted"]
 
 @dataclass(frozen=True, eq=False)
 class Compact:
-    """chain: the layers that are left. outputs: which of the last layer's outputs, in order."""
+    """chain: the layers that are left. neurons: by layer, which of its outputs, in order."""
 
     chain: list[Relaxation]
-    outputs: np.ndarray
+    neurons: list[np.ndarray]
 
 
 def compacted(
@@ -36,7 +36,7 @@ def compacted(
     Removing what is zero changes no value. Unstable neurons come first in every layer, except in
     the last with ``whole_last``, which keeps all its outputs in their order.
     """
-    found: list[Relaxation] = []
+    found, neurons = list[Relaxation](), list[np.ndarray]()
     inputs, kept = box, np.arange(len(box.lower))
     for index in range(last + 1):
         layer, pre = chain[index].layer, bounds.get(index, chain[index].pre)
@@ -54,5 +54,6 @@ def compacted(
             kept, own = np.arange(1), Intervals(np.zeros(1), np.zeros(1))
             small = Layer(0.0 * weight[:1], np.zeros(1), np.ones(1, dtype=bool))
         found.append(Relaxation(small, own, inputs))
+        neurons.append(kept)
         inputs = rectified(own, small.relu)
-    return Compact(found, kept)
+    return Compact(found, neurons)

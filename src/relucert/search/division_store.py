@@ -22,7 +22,7 @@ class DivisionStore:
         self.most_bytes = np.inf
         self.vacant: list[int] = []
         self._allocate(0)
-        arrays = [self.question, self.depth, self.layer, self.neuron, self.bound]
+        arrays = [self.question, self.name, self.depth, self.layer, self.neuron, self.bound]
         arrays += [*self.signs.values(), *self.alpha.values(), *self.beta.values()]
         self.slot_bytes = sum(one.itemsize * int(np.prod(one.shape[1:])) for one in arrays)
 
@@ -49,6 +49,7 @@ class DivisionStore:
             return {i: grown(known.get(i), (size, w), kind) for i, w in self.widths.items()}
 
         self.question, self.depth = field_of("question", np.int64), field_of("depth", np.int64)
+        self.name = field_of("name", np.int64)
         self.layer, self.neuron = field_of("layer", np.int64), field_of("neuron", np.int64)
         self.bound = field_of("bound", np.float64)
         self.signs = layers_of("signs", np.int8)
@@ -72,6 +73,7 @@ class DivisionStore:
         slots: np.ndarray,
         keep: np.ndarray,
         question: np.ndarray,
+        name: np.ndarray,
         bound: np.ndarray,
         depth: np.ndarray,
         layer: np.ndarray,
@@ -82,6 +84,7 @@ class DivisionStore:
     ) -> None:
         """Write the kept rows into the slots."""
         self.question[slots], self.bound[slots] = question[keep], bound[keep]
+        self.name[slots] = name[keep]
         self.depth[slots], self.layer[slots] = depth[keep], layer[keep]
         self.neuron[slots] = neuron[keep]
         for mine, theirs in ((self.signs, signs), (self.alpha, alpha), (self.beta, beta)):

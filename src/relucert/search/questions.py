@@ -23,8 +23,9 @@ from relucert.bounds.backward import Relaxation
 from relucert.bounds.interval import Intervals
 from relucert.limits import Limits
 from relucert.network import Matrix
-from relucert.search.ascent import Ascent, Guess
+from relucert.search.ascent import Ascent, Guess, shortened
 from relucert.search.division_store import DivisionStore
+from relucert.search.question_log import QuestionLog, RowTree
 from relucert.search.relu_bounds import Bounded, Multipliers, PartLines, bounded, part_lines
 
 __all__ = ["Effort", "Question", "Questions"]
@@ -67,9 +68,11 @@ class Question:
 
 @dataclass(frozen=True, eq=False)
 class _Batch:
-    """Divisions to bound: their questions, what is known, signs and multipliers (by layer)."""
+    """Divisions to bound: of which questions, their names, what is known; signs and multipliers
+    by layer."""
 
     questions: np.ndarray
+    names: np.ndarray
     bounds: np.ndarray
     depth: np.ndarray
     signs: dict[int, np.ndarray]
@@ -81,7 +84,8 @@ class Questions:
     """``rows[q] @ v`` for each q: v the outputs of ``chain``, or the last pre-activations.
 
     shift: turns bounds on rows into the bounds asked for, given the questions' indices. look: is
-    shown the inputs where bounds are smallest, with their questions.
+    shown the inputs where bounds are smallest, with their questions. log: is told of divisions and
+    of the multipliers that bound them.
     """
 
     def __init__(
@@ -95,9 +99,11 @@ class Questions:
         shift: Callable[[np.ndarray, np.ndarray], np.ndarray] = lambda values, _: values,
         look: Callable[[np.ndarray, np.ndarray], None] = lambda points, _: None,
         executor: Executor | None = None,
+        log: QuestionLog | None = None,
     ) -> None:
         self.chain, self.box, self.rows, self.effort = chain, box, rows, effort
         self.after_relu, self.shift, self.look, self.executor = after_relu, shift, look, executor
+        self.log = log
         last = len(chain) - 1
         layers = [
             index
@@ -110,7 +116,7 @@ class Questions:
         self.questions = [Question() for _ in range(rows.shape[0])]
         self.store = DivisionStore(self.widths)
         self.at_once = _rows_at_once(chain, effort.rows)
-        self.visited = 0
+        self.visited, self.names = 0, rows.shape[0]
 
     def start(self, limits: Limits) -> None:
         """Bound every question on the whole box; those that a limit leaves out know nothing."""
@@ -134,6 +140,7 @@ class Questions:
         }
         return _Batch(
             asked,
+            asked,  # a question's whole box has its number for a name
             np.full(count, -np.inf),
             np.zeros(count, dtype=np.int64),
             {index: np.zeros(shape, dtype=np.int8) for index, shape in shapes.items()},
@@ -181,8 +188,10 @@ class Questions:
     def _halves(self, slots: Sequence[int]) -> _Batch:
         """Both halves of every division."""
         store, twice = self.store, np.repeat(np.array(slots), 2)
+        first, self.names = self.names, self.names + len(twice)
         batch = _Batch(
             store.question[twice],
+            np.arange(first, self.names),
             store.bound[twice],
             store.depth[twice] + 1,
             {index: signs[twice] for index, signs in store.signs.items()},
@@ -194,6 +203,8 @@ class Questions:
             for sign, turn in ((1, 0), (-1, 1)):
                 chosen = np.flatnonzero(layers[turn::2] == index) * 2 + turn
                 signs[chosen, neurons[chosen]] = sign
+        if self.log is not None:
+            self.log.divided(store.name[twice[::2]], layers[::2], neurons[::2], batch.names[::2])
         return batch
 
     def _bound(self, batches: Sequence[_Batch], steps: int, limits: Limits) -> None:
@@ -212,13 +223,25 @@ class Questions:
                 self.questions[index].final = -np.inf
             raise
 
+    def tree(self, index: int) -> RowTree:
+        """How a question's bound was found; only with a log."""
+        if self.log is None:
+            raise ValueError("there is no log")
+        store, slots = self.store, np.array([slot for _, slot in self.questions[index].open])
+        if len(slots):
+            alpha = {layer: values[slots] for layer, values in store.alpha.items()}
+            beta = {layer: values[slots] for layer, values in store.beta.items()}
+            self.log.bounded(store.name[slots], Guess(alpha, beta), np.ones(len(slots), dtype=bool))
+        return self.log.tree(index)
+
     def _ascent(
         self, batch: _Batch, steps: int, limits: Limits
     ) -> tuple[Bounded, Guess, dict[int, PartLines]]:
         """Multipliers found carelessly, and the bounds that they give, with all rounding."""
         rows = self.rows[batch.questions]
         rows = np.asarray(rows.toarray() if sp.issparse(rows) else rows)
-        best = self.ascent.run(rows, batch.signs, Guess(batch.alpha, batch.beta), steps, limits)
+        guess = Guess(batch.alpha, batch.beta)
+        best = shortened(self.ascent.run(rows, batch.signs, guess, steps, limits))
         lines = {index: self._lines(index, signs) for index, signs in batch.signs.items()}
         multipliers = Multipliers(
             {index: self._wide(index, alpha) for index, alpha in best.alpha.items()},
@@ -243,9 +266,11 @@ class Questions:
             keep &= batch.depth > 0
         slots = self.store.take(int(keep.sum()))
         self.store.fill(
-            slots, keep, batch.questions, values, batch.depth, layers, neurons, batch.signs,
-            best.alpha, best.beta,
+            slots, keep, batch.questions, batch.names, values, batch.depth, layers, neurons,
+            batch.signs, best.alpha, best.beta,
         )  # fmt: skip
+        if self.log is not None:
+            self.log.bounded(batch.names, best, ~keep)
         places = iter(slots.tolist())
         for row, (number, value) in enumerate(zip(batch.questions, values, strict=True)):
             question = self.questions[number]

@@ -25,6 +25,7 @@ from relucert.network import Network
 from relucert.query import Case, Query
 from relucert.search.compact import compacted
 from relucert.search.margins import Margins
+from relucert.search.question_log import BoxLog, QuestionLog
 from relucert.search.questions import Effort, Questions
 from relucert.search.sharpen import sharpened
 from relucert.verdict import (
@@ -93,12 +94,14 @@ def split_relus(
     falsify: Falsify | None = None,
     jobs: int = 1,
     plan: Plan = _PLAN,
+    log: BoxLog | None = None,
 ) -> Verdict:
     """Proved, Violated, or Unknown with how far it came; ``chain`` bounds the box.
 
     ``falsify`` looks for a counterexample for so many seconds; asked at growing intervals.
     ``jobs`` threads share the work; what is found does not depend on how many, unless a limit
-    ends it. Unsafe sets of no rows (everything is unsafe) are not for this search.
+    ends it. ``log``: is told how bounds were found, for a proof. Unsafe sets of no rows
+    (everything is unsafe) are not for this search.
     """
     if any(not part.limits for part in case.unsafe):
         return Unknown(Reason.ENGINE, "an unsafe set without rows")
@@ -106,7 +109,7 @@ def split_relus(
     limits = replace(limits, stopped=stopped)
     with ThreadPoolExecutor(jobs) if jobs > 1 else nullcontext() as executor:
         search = _Search(
-            network, query, case, chain, limits, progress, falsify, executor, plan
+            network, query, case, chain, limits, progress, falsify, executor, plan, log
         )  # fmt: skip
         try:
             return search.run()
@@ -129,15 +132,18 @@ class _Search:
         falsify: Falsify | None,
         executor: Executor | None,
         plan: Plan,
+        log: BoxLog | None,
     ) -> None:
-        self.plan = plan
+        self.plan, self.log = plan, log
         self.network, self.query, self.case = network, query, case
         self.chain, self.limits, self.progress = chain, limits, progress
         self.executor = executor
         self.box = Intervals(*case.box.enclosing_floats)
         self.margins = Margins(case.unsafe)
         self.bounds = {i: one.pre for i, one in enumerate(chain) if one.layer.relu.any()}
-        self.unsafe = [mixture(chain, self.box, part) for part in case.unsafe]
+        self.unsafe = {
+            index: mixture(chain, self.box, part) for index, part in enumerate(case.unsafe)
+        }
         self.sets = len(self.unsafe)
         self.standing = Standing()
         self.tries = _EXACT_TRIES
@@ -165,8 +171,9 @@ class _Search:
         self._say("sharpening bounds on neurons")
         share = self.limits.within(_SHARPENING_SHARE * self.limits.remaining)
         self.bounds = sharpened(
-            self.chain, self.box, self.bounds, share, self.plan.neurons, divisions, self.executor
-        )
+            self.chain, self.box, self.bounds, share, self.plan.neurons, divisions, self.executor,
+            self.log,
+        )  # fmt: skip
 
     @property
     def _open_neurons(self) -> int:
@@ -178,11 +185,12 @@ class _Search:
     def _refute(self, most: int) -> None:
         """Divide the box for the unsafe sets that are open; keep those that stay so."""
         small = compacted(self.chain, self.box, self.bounds, len(self.chain) - 1)
-        chain = small.chain
+        chain, outputs = small.chain, small.neurons[-1]
+        mixed = [one.rows for one in self.unsafe.values()]
         rows = FloatRows(
-            np.concatenate([one.coefficients[:, small.outputs] for one in self.unsafe]),
-            np.concatenate([one.error[:, small.outputs] for one in self.unsafe]),
-            np.concatenate([one.limits for one in self.unsafe]),
+            np.concatenate([one.coefficients[:, outputs] for one in mixed]),
+            np.concatenate([one.error[:, outputs] for one in mixed]),
+            np.concatenate([one.limits for one in mixed]),
         )
 
         def shift(values: np.ndarray, asked: np.ndarray) -> np.ndarray:
@@ -192,6 +200,7 @@ class _Search:
         questions = Questions(
             chain, self.box, rows.coefficients, self.plan.outputs, after_relu=True, shift=shift,
             look=self._look, executor=self.executor,
+            log=None if self.log is None else QuestionLog(small.neurons),
         )  # fmt: skip
         questions.start(self.limits)
 
@@ -207,11 +216,15 @@ class _Search:
             if questions.visited == before:
                 break
         self.parts += questions.visited
-        self.unsafe = [
-            one
-            for one, question in zip(self.unsafe, questions.questions, strict=True)
-            if not question.bound > 0
-        ]
+        self._settle(questions)
+
+    def _settle(self, questions: Questions) -> None:
+        """Forget the sets that are refuted, but for the log."""
+        for number, (index, mixed) in enumerate(list(self.unsafe.items())):
+            if questions.questions[number].bound > 0:
+                del self.unsafe[index]
+                if self.log is not None:
+                    self.log.sets[index] = mixed.weights, questions.tree(number)
 
     def _told(self, questions: Questions) -> bool:
         """Report, look for counterexamples when it is time; whether all is answered."""

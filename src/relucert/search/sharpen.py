@@ -16,7 +16,8 @@ import scipy.sparse as sp
 from relucert.bounds.backward import Relaxation
 from relucert.bounds.interval import Intervals, layer_intervals
 from relucert.limits import Limits
-from relucert.search.compact import compacted
+from relucert.search.compact import Compact, compacted
+from relucert.search.question_log import BoxLog, QuestionLog, RowTree
 from relucert.search.questions import Effort, Questions
 
 __all__ = ["sharpened"]
@@ -33,11 +34,13 @@ def sharpened(
     effort: Effort,
     divisions: int,
     executor: Executor | None = None,
+    log: BoxLog | None = None,
 ) -> dict[int, Intervals]:
     """Tighter bounds by layer; what is found when the time is up is kept.
 
     divisions: of the box, at most for each side of a neuron; an eighth of it where the neuron is
-    known to take both signs. One: bounds on the undivided box only.
+    known to take both signs. One: bounds on the undivided box only. log: is told how each bound was
+    found.
     """
     bounds = dict(bounds)
     layers = [layer for layer in sorted(bounds) if layer > 0]
@@ -47,9 +50,13 @@ def sharpened(
         if not _open(chain[layer], bounds[layer]).any():
             continue
         share = limits.within(limits.remaining / (len(layers) - number))
-        small = compacted(chain, box, bounds, layer, whole_last=True).chain
-        own = bounds[layer].intersected(layer_intervals(small[-1].layer, small[-1].inputs))
-        bounds[layer] = _Layer(small, box, own, effort, divisions, executor).run(share)
+        compact = compacted(chain, box, bounds, layer, whole_last=True)
+        last = compact.chain[-1]
+        own = bounds[layer].intersected(layer_intervals(last.layer, last.inputs))
+        asked = _Layer(compact, box, own, effort, divisions, executor, log is not None)
+        bounds[layer] = asked.run(share)
+        if log is not None:
+            log.bounds.update(asked.trees(layer))
     return bounds
 
 
@@ -63,13 +70,15 @@ class _Layer:
 
     def __init__(
         self,
-        chain: Sequence[Relaxation],
+        compact: Compact,
         box: Intervals,
         own: Intervals,
         effort: Effort,
         divisions: int,
         executor: Executor | None,
+        logged: bool,
     ) -> None:
+        chain = compact.chain
         self.chain, self.own, self.most = chain, own, divisions
         self.neurons = np.flatnonzero(_open(chain[-1], own))
         count = 2 * len(self.neurons)
@@ -77,8 +86,9 @@ class _Layer:
         signs = np.tile([1.0, -1.0], len(self.neurons))
         rows = sp.csr_array((signs, places), shape=(count, len(own.lower)))
         self.questions = Questions(
-            chain, box, rows, effort, after_relu=False, look=self._look, executor=executor
-        )
+            chain, box, rows, effort, after_relu=False, look=self._look, executor=executor,
+            log=QuestionLog(compact.neurons) if logged else None,
+        )  # fmt: skip
         self.seen = np.full(count, np.inf)
 
     def run(self, limits: Limits) -> Intervals:
@@ -101,6 +111,16 @@ class _Layer:
         lower[self.neurons] = np.maximum(lower[self.neurons], found[0::2])
         upper[self.neurons] = np.minimum(upper[self.neurons], -found[1::2])
         return Intervals(lower, upper)
+
+    def trees(self, layer: int) -> dict[tuple[int, int, int], RowTree]:
+        """Of the bounds that are better than those known before, by (layer, neuron, side)."""
+        found: dict[tuple[int, int, int], RowTree] = {}
+        for index, question in enumerate(self.questions.questions):
+            neuron, side = int(self.neurons[index // 2]), 1 - 2 * (index % 2)
+            known = self.own.lower[neuron] if side > 0 else -self.own.upper[neuron]
+            if question.bound > known:
+                found[layer, neuron, side] = self.questions.tree(index)
+        return found
 
     def _wanted(self, index: int, most: int, if_both: int) -> bool:
         """Whether more divisions promise something."""
