@@ -25,8 +25,8 @@ __all__ = ["page"]
 _MOST_COMMENTS = 20
 _LONGEST_COMMENT = 160
 _HINT = (
-    "Point at, tap or tab to a clause, a point or a literal: what belongs to it lights up. "
-    "Arrow keys move, Space flips a variable, Enter keeps the marks, Escape clears them."
+    "Point at, tap or tab to anything: what belongs to it lights up. "
+    "Arrow keys move, Space flips, Enter keeps the marks, Escape clears them."
 )
 
 
