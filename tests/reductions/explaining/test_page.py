@@ -4,7 +4,10 @@ import base64
 import hashlib
 import json
 import re
+import shlex
+from html import unescape
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +16,7 @@ from reductions.cli import run
 from reductions.explaining.page import page
 from reductions.explaining.story import tell
 from reductions.problems.satisfiability import Satisfiability
+from relucert.cli import main as relucert
 
 WORKED = Satisfiability(2, ((1, 2), (-1,)))
 CONTRADICTION = Satisfiability(1, ((1,), (-1,)))
@@ -213,3 +217,26 @@ def test_other_encodings_in_comments_do_no_harm(outcome, tmp_path):
     source.write_bytes(b"c M\xfcller\np cnf 1 1\n1 0\n")
     assert outcome("explain", source, "-o", tmp_path / "p.html")[0] == 0
     assert "M\ufffdller" in (tmp_path / "p.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("clauses", "codes"),
+    [("1 2 0\n-1 0", [0, 0, 0, 0]), ("1 0\n-1 0", [0, 0, 0, 1])],
+    ids=["satisfiable", "unsatisfiable"],
+)
+def test_the_commands_on_the_page_work(outcome, tmp_path, monkeypatch, clauses, codes):
+    monkeypatch.chdir(tmp_path)
+    source = tmp_path / "it's a formula.cnf"
+    source.write_text(f"p cnf 2 2\n{clauses}\n")
+    assert outcome("explain", source.name, "-o", "page.html")[0] == 0
+    [commands] = re.findall(r'<pre tabindex="0">(.*?)</pre>', Path("page.html").read_text(), re.S)
+    found = []
+    for line in unescape(commands).splitlines():
+        program, *arguments = shlex.split(line)
+        if program == "reductions":
+            found.append(run(arguments))
+        else:
+            with pytest.raises(SystemExit) as ended:
+                relucert(arguments)
+            found.append(ended.value.code)
+    assert found == codes
