@@ -58,6 +58,7 @@ class Control:
 
 CONTROLS = {
     "01_what_a_verifier_does": Control("size of the ball", keys=("Home",)),
+    "02_the_milp_encoding": Control("bounds loosened", keys=("End",)),
 }
 
 notebooks = pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
