@@ -358,7 +358,7 @@ def _(MOST, box, branch_and_bound, encode, epsilon, label, methods, network, riv
         return picture(figure, "Linear programmes that branch and bound needs, by kind of bounds")
 
     lines = [
-        f"| {name} | {unstable} | {first:.3f} | {solved} | {found} | {seconds:.1f} |"
+        f"| {name} | {unstable} | {first:.3f} | {solved} | {found} | {seconds:.2f} |"
         for name, (unstable, first, solved, found, seconds) in results.items()
     ]
     mo.vstack(

@@ -213,8 +213,9 @@ def _written(node: Element | str) -> str:
     if node.tag == "span" and "paragraph" in classes:
         return f"<p>{_inside(node)}</p>"
     attributes = dict(node.attributes)
-    if "style" in attributes:
-        attributes["style"] = attributes["style"].replace("flex-wrap: nowrap", "flex-wrap: wrap")
+    if "flex-direction" in attributes.get("style", ""):
+        column = "flex-direction: column" in attributes.pop("style")
+        attributes["class"] = "stack" if column else "row"
     written = "".join(f' {name}="{html.escape(value)}"' for name, value in attributes.items())
     if node.tag in _VOID:
         return f"<{node.tag}{written}>"

@@ -45,9 +45,10 @@ def paragraph(text):
         ),
         ('<img alt="a &quot;b&quot;" src="data:x">', '<img alt="a &quot;b&quot;" src="data:x">'),
         (
-            "<div style='display: flex;flex-wrap: nowrap'>x</div>",
-            '<div style="display: flex;flex-wrap: wrap">x</div>',
+            "<div style='display: flex;flex-direction: row;flex-wrap: nowrap'>x</div>",
+            '<div class="row">x</div>',
         ),
+        ("<div style='display: flex;flex-direction: column'>x</div>", '<div class="stack">x</div>'),
     ],
 )
 def test_what_marimo_shows_becomes_plain(given, expected):
