@@ -27,13 +27,15 @@ INK, GREY = "#222222", "#777777"
 BLUE, ORANGE, GREEN, PINK = "#0072b2", "#d55e00", "#009e73", "#cc79a7"
 
 
-def new_figure(width: float = 6.0, height: float = 4.5, columns: int = 1) -> tuple[Any, Any]:
-    """A figure of this size in inches, and its axes (one, or an array of ``columns``)."""
+def new_figure(
+    width: float = 6.0, height: float = 4.5, columns: int = 1, rows: int = 1
+) -> tuple[Any, Any]:
+    """A figure of this size in inches, and its axes: one, or an array of them."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(width, height), layout="constrained")
-    axes = figure.subplots(1, columns)
-    for axis in [axes] if columns == 1 else axes:
+    axes = figure.subplots(rows, columns)
+    for axis in figure.axes:
         axis.tick_params(labelsize=9, colors="#444444")
         for spine in axis.spines.values():
             spine.set_edgecolor("#999999")
