@@ -128,6 +128,7 @@ def test_a_notebook_runs_without_a_screen_and_becomes_a_page(notebook):
     assert not re.search(r'(src|href)="(https?:)?//', page), "the page would need a network"
     assert page.count("<img ") == page.count('<img alt="') >= 1
     assert "arithmatex" in page
+    assert "$" not in re.sub(r"<pre>.*?</pre>|data:[^\"]*", "", page, flags=re.DOTALL)
 
 
 def free_port() -> int:
