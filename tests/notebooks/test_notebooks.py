@@ -60,6 +60,7 @@ CONTROLS = {
     "01_what_a_verifier_does": Control("size of the ball", keys=("Home",)),
     "02_the_milp_encoding": Control("bounds loosened", keys=("End",)),
     "05_robust_memorizers": Control("points", text="0, 0, 1\n1, 1, 2"),
+    "08_what_a_proof_is": Control("leave out a line"),
 }
 
 notebooks = pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
