@@ -7,6 +7,7 @@ Debian's Chromium; Playwright and marimo come with the extras dev and course.
 from __future__ import annotations
 
 import ast
+import importlib
 import importlib.util
 import os
 import re
@@ -115,11 +116,7 @@ def test_a_notebook_is_a_valid_marimo_app(notebook):
 @notebooks
 def test_a_notebook_runs_without_a_screen_and_becomes_a_page(notebook):
     """Executed by what makes the site's pages, which also keeps the result for them."""
-    sys.path.insert(0, str(ROOT / "docs" / "site"))
-    try:
-        import notebook_pages
-    finally:
-        sys.path.pop(0)
+    notebook_pages = pages()
     result = notebook_pages.executed(notebook)
     assert result["seconds"] < LONGEST
     assert len(result["cells"]) == len(cells(notebook))
@@ -130,6 +127,15 @@ def test_a_notebook_runs_without_a_screen_and_becomes_a_page(notebook):
     assert page.count("<img ") == page.count('<img alt="') >= 1
     assert "arithmatex" in page
     assert "$" not in re.sub(r"<pre>.*?</pre>|data:[^\"]*", "", page, flags=re.DOTALL)
+
+
+def pages() -> Any:
+    """The module that executes notebooks for the site."""
+    sys.path.insert(0, str(ROOT / "docs" / "site"))
+    try:
+        return importlib.import_module("notebook_pages")
+    finally:
+        sys.path.pop(0)
 
 
 def free_port() -> int:
@@ -196,17 +202,25 @@ def pictures(page: Any) -> list[str]:
     return found
 
 
-def settled_pictures(page: Any) -> list[str]:
-    """The pictures when all cells are done: nothing changes for a while."""
-    page.wait_for_selector("img[alt]", timeout=PATIENCE)
+def settled_pictures(page: Any, least: int) -> list[str]:
+    """The pictures when no cell runs any more and there are at least so many."""
     last: list[str] = []
-    for _ in range(200):
-        page.wait_for_timeout(700)
+    deadline = time.monotonic() + PATIENCE / 1000
+    while time.monotonic() < deadline:
+        page.wait_for_timeout(500)
         now = pictures(page)
-        if now == last and not page.locator("[data-status=running], [data-status=queued]").count():
+        running = page.locator(".running-app-icon").count()
+        if now == last and len(now) >= least and not running:
             return now
         last = now
-    raise AssertionError("the page does not come to rest")
+    raise AssertionError(f"{len(last)} pictures of {least}, and the page does not come to rest")
+
+
+def expected_pictures(notebook: Path) -> int:
+    """How many pictures its cells show, those in folded parts not counted."""
+    shown = "".join(cell["html"] for cell in pages().executed(notebook)["cells"])
+    folded = re.compile(r"<marimo-(accordion|tabs)\b.*?</marimo-\1>", re.DOTALL)
+    return folded.sub("", shown).count("<img ")
 
 
 def move(page: Any, control: Control) -> None:
@@ -233,7 +247,7 @@ def test_a_reader_moves_a_control_and_the_picture_changes(notebook, server, brow
     page = offline_page(browser)
     try:
         page.goto(f"{server}/?file={notebook.name}", timeout=PATIENCE)
-        before = settled_pictures(page)
+        before = settled_pictures(page, expected_pictures(notebook))
         assert not page.locator(".marimo-error, [data-error]").count()
         assert "Traceback" not in page.inner_text("body")
         move(page, CONTROLS[notebook.stem])
@@ -241,7 +255,7 @@ def test_a_reader_moves_a_control_and_the_picture_changes(notebook, server, brow
         while pictures(page) == before and time.monotonic() < deadline:
             page.wait_for_timeout(200)
         assert pictures(page) != before
-        assert settled_pictures(page) != before
+        assert settled_pictures(page, 1) != before
         assert "Traceback" not in page.inner_text("body")
     finally:
         page.context.close()
