@@ -97,7 +97,7 @@ def _(typed):
     def checked_line(number, line):
         """The numbers of a line, or a sentence about what is wrong with it."""
         cells = [cell.strip() for cell in line.split(",")]
-        where = f"Line {number}, `{line.strip()[:40]}`:"
+        where = f"Line {number}, `{line.strip()[:40].replace('`', ' ')}`:"
         if len(cells) != 3:
             return f"{where} write two coordinates and a label with commas between them."
         if not all(DECIMAL.fullmatch(cell) for cell in cells[:2]):

@@ -205,30 +205,30 @@ def _(lines, proof):
 
 @app.cell(hide_code=True)
 def _(lines, which):
+    place = (which.value or 1) - 1  # an emptied field counts as 1
     edited = mo.ui.text(
-        value=lines[which.value - 1],
-        label=f"line {which.value}, at most 200 characters",
+        value=lines[place],
+        label=f"line {place + 1}, at most 200 characters",
         max_length=200,
         full_width=True,
     )
     edited
-    return (edited,)
+    return edited, place
 
 
 @app.cell
-def _(bit, edited, how, lines, proof, which):
+def _(bit, edited, how, lines, place, proof):
     def packed(text_lines):
         return gzip.compress("".join(f"{line}\n" for line in text_lines).encode(), mtime=0)
 
     def changed():
         """The changed bytes, and what was done in words."""
-        place = which.value - 1
         if how.value == "change a line":
             return packed([*lines[:place], edited.value, *lines[place + 1 :]]), (
-                f"line {which.value} is now <code>{html.escape(edited.value)}</code>"
+                f"line {place + 1} is now <code>{html.escape(edited.value)}</code>"
             )
         if how.value == "leave out a line":
-            return packed([*lines[:place], *lines[place + 1 :]]), f"line {which.value} is left out"
+            return packed([*lines[:place], *lines[place + 1 :]]), f"line {place + 1} is left out"
         if how.value == "flip a bit":
             data = bytearray(proof)
             data[bit.value // 8] ^= 1 << bit.value % 8

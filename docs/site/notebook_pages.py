@@ -30,6 +30,7 @@ KEPT = ROOT / "build" / "notebooks"
 _VOID = {"br", "col", "hr", "img", "input", "wbr"}
 _KINDS = {"success": "success", "warn": "warning", "danger": "danger", "info": "info"}
 _NO_VALUE = {"marimo-button"}
+_LONGEST = 900.0  # seconds, on a busy machine
 _HEADING = re.compile(r"^h([1-4])$")
 
 
@@ -55,7 +56,9 @@ def executed(notebook: Path) -> dict[str, Any]:
             return result
     command = [sys.executable, str(Path(__file__).resolve()), "run", str(notebook)]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "MPLBACKEND": "Agg"}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command, env=environment, capture_output=True, text=True, check=False, timeout=_LONGEST
+    )
     if done.returncode:
         raise RuntimeError(f"{notebook.name} does not run:\n{done.stderr[-3000:]}")
     result = {**json.loads(done.stdout.splitlines()[-1]), "state": state}

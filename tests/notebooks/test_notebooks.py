@@ -64,6 +64,18 @@ CONTROLS = {
     "08_what_a_proof_is": Control("leave out a line"),
 }
 
+# What a student may type, and words of the line that answers it.
+MISTAKES = {
+    "05_robust_memorizers": (
+        (Control("points", text="0, x, 1\n1, 1, 2"), "coordinates are decimals"),
+        (Control("points", text="0, 1e999999999, 1\n1, 1, 2"), "coordinates are decimals"),
+        (Control("points", text="0, 0, 0\n1, 1, 2"), "labels are the integers"),
+        (Control("points", text="0, 0, 1"), "this page takes 2 to 24"),
+        (Control("points", text="0, 0, 1\n0, 0, 2"), "no network memorizes them"),
+        (Control("points", text="`$<b>\n0, 0, 2"), "commas between them"),
+    ),
+}
+
 notebooks = pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
 
 
@@ -256,6 +268,10 @@ def test_a_reader_moves_a_control_and_the_picture_changes(notebook, server, brow
             page.wait_for_timeout(200)
         assert pictures(page) != before
         assert settled_pictures(page, 1) != before
+        for mistake, words in MISTAKES.get(notebook.stem, ()):
+            move(page, mistake)
+            page.get_by_text(words).first.wait_for(timeout=PATIENCE)
+            assert "Traceback" not in page.inner_text("body")
         assert "Traceback" not in page.inner_text("body")
     finally:
         page.context.close()
