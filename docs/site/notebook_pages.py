@@ -325,7 +325,8 @@ def _headed(document: Element) -> list[tuple[str, str]]:
         match = _HEADING.match(node.tag) if isinstance(node, Element) else None
         if match and isinstance(node, Element):
             pieces.append((heading, body))
-            heading, body = f"{'#' * int(match[1])} {_text(node).strip()}", ""
+            text = re.sub(r"\|\|\((.*?)\|\|\)", r"$\1$", _text(node).strip())
+            heading, body = f"{'#' * int(match[1])} {text}", ""
         else:
             body += _written(node)
     return [*pieces, (heading, body)]

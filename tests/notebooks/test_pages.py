@@ -79,12 +79,13 @@ def test_an_element_without_a_plain_form_is_named():
 
 def test_headings_become_those_of_the_page():
     cell = paragraph("").replace(
-        '<span class="paragraph"></span>', "<h1>T</h1><h2>U v</h2><p>w</p>"
+        '<span class="paragraph"></span>',
+        "<h1>T</h1><h2>U <marimo-tex>||(v_1||)</marimo-tex></h2><p>w</p>",
     )
     result = {"name": "01_x", "cells": [{"code": "", "html": cell}, {"code": "a = 1", "html": ""}]}
     text = pages.markdown(result)
     assert text.startswith("# T\n\n*This page")
-    assert "\n## U v\n" in text
+    assert "\n## U $v_1$\n" in text
     assert pages.with_chunks("<p>chunk-01-x-0-2</p>") == "<p>w</p>"
     assert "<summary>Code</summary>" in pages.with_chunks("<p>chunk-01-x-1-1</p>")
 
