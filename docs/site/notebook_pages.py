@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import ast
 import hashlib
-import html
 import importlib.util
 import json
 import os
@@ -20,16 +19,14 @@ import sys
 import textwrap
 import time
 from concurrent.futures import ThreadPoolExecutor
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
+
+from plain_html import Element, parsed, text_of, written
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "docs" / "notebooks"
 KEPT = ROOT / "build" / "notebooks"
-_VOID = {"br", "col", "hr", "img", "input", "wbr"}
-_KINDS = {"success": "success", "warn": "warning", "danger": "danger", "info": "info"}
-_NO_VALUE = {"marimo-button"}
 _LONGEST = 900.0  # seconds, on a busy machine
 _HEADING = re.compile(r"^h([1-4])$")
 
@@ -72,7 +69,11 @@ def executed(notebook: Path) -> dict[str, Any]:
 def _state(notebook: Path) -> str:
     """A hash of everything that a notebook shows depends on."""
     found = hashlib.sha256(notebook.read_bytes())
-    shared = [Path(__file__), FOLDER / "course.py", *(ROOT / "instances/digits").glob("*.*")]
+    shared = [
+        *Path(__file__).parent.glob("*.py"),
+        FOLDER / "course.py",
+        *(ROOT / "instances/digits").glob("*.*"),
+    ]
     for path in sorted(
         [*shared, *(ROOT / "src").rglob("*.py"), *(ROOT / "reductions").rglob("*.py")]
     ):
@@ -144,149 +145,6 @@ def _code(notebook: Path) -> list[str]:
     return found
 
 
-# From what marimo's pages hold to plain HTML.
-
-
-class Element:
-    """An element or, with an empty tag, the document."""
-
-    def __init__(self, tag: str, attributes: dict[str, str]) -> None:
-        self.tag, self.attributes = tag, attributes
-        self.children: list[Element | str] = []
-
-    def value(self, name: str) -> Any:
-        """An attribute that holds JSON."""
-        return json.loads(self.attributes.get(f"data-{name}") or "null")
-
-
-class _Reader(HTMLParser):
-    def __init__(self) -> None:
-        super().__init__(convert_charrefs=True)
-        self.open = [Element("", {})]
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        element = Element(tag, {name: value or "" for name, value in attrs})
-        self.open[-1].children.append(element)
-        if tag not in _VOID:
-            self.open.append(element)
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.open[-1].children.append(Element(tag, {n: v or "" for n, v in attrs}))
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag in _VOID:
-            return
-        while len(self.open) > 1 and self.open.pop().tag != tag:
-            pass
-
-    def handle_data(self, data: str) -> None:
-        self.open[-1].children.append(data)
-
-
-def parsed(text: str) -> Element:
-    """The tree of a piece of HTML."""
-    reader = _Reader()
-    reader.feed(text)
-    reader.close()
-    return reader.open[0]
-
-
-def static(text: str) -> str:
-    """HTML without marimo's own elements."""
-    return _inside(parsed(text))
-
-
-def _inside(element: Element) -> str:
-    return "".join(_written(child) for child in element.children)
-
-
-def _text(element: Element) -> str:
-    parts = (c if isinstance(c, str) else _text(c) for c in element.children)
-    return "".join(parts)
-
-
-def _written(node: Element | str) -> str:
-    if isinstance(node, str):
-        return html.escape(node, quote=False)
-    if node.tag.startswith("marimo-"):
-        return _own(node)
-    classes = node.attributes.get("class", "").split()
-    if node.tag == "span" and "markdown" in classes:
-        return _inside(node)
-    if node.tag == "span" and "paragraph" in classes:
-        return f"<p>{_inside(node)}</p>"
-    attributes = dict(node.attributes)
-    if "flex-direction" in attributes.get("style", ""):
-        column = "flex-direction: column" in attributes.pop("style")
-        attributes["class"] = "stack" if column else "row"
-    written = "".join(f' {name}="{html.escape(value)}"' for name, value in attributes.items())
-    if node.tag in _VOID:
-        return f"<{node.tag}{written}>"
-    return f"<{node.tag}{written}>{_inside(node)}</{node.tag}>"
-
-
-def _own(node: Element) -> str:
-    """One of marimo's elements; raises ValueError where there is no plain form for it."""
-    if node.tag == "marimo-ui-element":
-        return _inside(node)
-    if node.tag == "marimo-tex":
-        return _formula(_text(node))
-    if node.tag == "marimo-callout-output":
-        kind = _KINDS.get(node.value("kind"), "note")
-        return f'<div class="admonition {kind}">{static(node.value("html"))}</div>'
-    if node.tag == "marimo-accordion":
-        return "".join(
-            f"<details><summary>{_line(label)}</summary>{_written(part)}</details>"
-            for label, part in zip(node.value("labels"), _elements(node), strict=True)
-        )
-    if node.tag == "marimo-tabs":
-        return "".join(
-            f"<p><strong>{_line(label)}</strong></p>{_written(part)}"
-            for label, part in zip(node.value("tabs"), _elements(node), strict=True)
-        )
-    if "data-initial-value" in node.attributes and "data-label" in node.attributes:
-        return _control(node)
-    raise ValueError(
-        f"<{node.tag}> has no plain form: use Markdown, mo.callout, mo.accordion, mo.hstack, "
-        "controls, and course.picture for figures"
-    )
-
-
-def _elements(node: Element) -> list[Element]:
-    return [child for child in node.children if isinstance(child, Element)]
-
-
-def _formula(text: str) -> str:
-    """``||(x||)`` and ``||[x||]`` as the site's own formulas are before they become MathML."""
-    body = html.escape(text.strip()[3:-3].strip(), quote=False)
-    if text.strip().startswith("||["):
-        return f'<div class="arithmatex">\\[{body}\\]</div>'
-    return f'<span class="arithmatex">\\({body}\\)</span>'
-
-
-def _line(text: str) -> str:
-    """HTML of a label without its paragraph."""
-    return static(text).removeprefix("<p>").removesuffix("</p>")
-
-
-def _control(node: Element) -> str:
-    label = _line(node.value("label") or "")
-    if node.tag in _NO_VALUE:
-        return f'<p class="control"><kbd>{label}</kbd></p>'
-    value = node.value("initial-value")
-    steps = node.attributes.get("data-steps")
-    if node.tag == "marimo-slider" and steps and json.loads(steps):
-        value = json.loads(steps)[value]
-    if isinstance(value, list):
-        value = ", ".join(map(str, value))
-    if isinstance(value, bool):
-        value = "on" if value else "off"
-    shown = html.escape(str(value))
-    if "\n" in shown:
-        return f'<div class="control">{label}<pre>{shown}</pre></div>'
-    return f'<p class="control">{label} <output>{shown}</output></p>'
-
-
 # Pages.
 
 _CHUNKS: dict[str, str] = {}
@@ -325,10 +183,10 @@ def _headed(document: Element) -> list[tuple[str, str]]:
         match = _HEADING.match(node.tag) if isinstance(node, Element) else None
         if match and isinstance(node, Element):
             pieces.append((heading, body))
-            text = re.sub(r"\|\|\((.*?)\|\|\)", r"$\1$", _text(node).strip())
+            text = re.sub(r"\|\|\((.*?)\|\|\)", r"$\1$", text_of(node).strip())
             heading, body = f"{'#' * int(match[1])} {text}", ""
         else:
-            body += _written(node)
+            body += written(node)
     return [*pieces, (heading, body)]
 
 
@@ -337,8 +195,8 @@ def _folded(code: str) -> str:
     from pygments.formatters import HtmlFormatter
     from pygments.lexers import PythonLexer
 
-    written = highlight(code, PythonLexer(), HtmlFormatter(cssclass="highlight"))
-    return f'<details class="code"><summary>Code</summary>{written}</details>'
+    coloured = highlight(code, PythonLexer(), HtmlFormatter(cssclass="highlight"))
+    return f'<details class="code"><summary>Code</summary>{coloured}</details>'
 
 
 def _how_to_open(name: str) -> str:

@@ -1,16 +1,19 @@
 """Notebooks as plain pages: what becomes of marimo's own elements."""
 
 import html
-import importlib.util
+import importlib
 import json
+import sys
 from pathlib import Path
 
 import pytest
 
-_PATH = Path(__file__).parents[2] / "docs" / "site" / "notebook_pages.py"
-_SPEC = importlib.util.spec_from_file_location("notebook_pages_tested", _PATH)
-pages = importlib.util.module_from_spec(_SPEC)
-_SPEC.loader.exec_module(pages)
+_SITE = Path(__file__).parents[2] / "docs" / "site"
+sys.path.insert(0, str(_SITE))
+try:
+    pages, plain = map(importlib.import_module, ("notebook_pages", "plain_html"))
+finally:
+    sys.path.remove(str(_SITE))
 
 
 def element(tag, inside="", **values):
@@ -52,7 +55,7 @@ def paragraph(text):
     ],
 )
 def test_what_marimo_shows_becomes_plain(given, expected):
-    assert pages.static(given) == expected
+    assert plain.static(given) == expected
 
 
 @pytest.mark.parametrize(
@@ -67,14 +70,14 @@ def test_what_marimo_shows_becomes_plain(given, expected):
 )
 def test_a_control_tells_its_first_value(tag, values, expected):
     given = f"<marimo-ui-element>{element(tag, label=paragraph('How'), **values)}"
-    assert pages.static(f"{given}</marimo-ui-element>") == (
+    assert plain.static(f"{given}</marimo-ui-element>") == (
         f'<p class="control">How <output>{expected}</output></p>'
     )
 
 
 def test_an_element_without_a_plain_form_is_named():
     with pytest.raises(ValueError, match="<marimo-table> has no plain form"):
-        pages.static("<marimo-table></marimo-table>")
+        plain.static("<marimo-table></marimo-table>")
 
 
 def test_headings_become_those_of_the_page():
