@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -25,33 +27,44 @@ def objects(rows) -> np.ndarray:
     return found
 
 
+FLOATS = st.one_of(
+    st.integers(-3, 3).map(float),
+    st.floats(-4.0, 4.0, width=32),
+    st.floats(allow_nan=False, allow_infinity=False),
+    st.sampled_from([5e-324, 2.0**-1022, 1.7976931348623157e308, 2.0**53 - 1, 65535.0, -65536.0]),
+)
+
+
 @given(st.data(), st.integers(1, 4), st.integers(1, 5), st.integers(1, 4))
 def test_products(data, outer, inner, outputs):
-    def matrix(rows, columns):
-        line = st.lists(INTEGERS, min_size=columns, max_size=columns)
-        return objects(data.draw(st.lists(line, min_size=rows, max_size=rows)))
+    def matrix(rows, columns, entries):
+        line = st.lists(entries, min_size=columns, max_size=columns)
+        return data.draw(st.lists(line, min_size=rows, max_size=rows))
 
-    left, right = matrix(outer, inner), matrix(inner, outputs)
-    found = DigitMatrix(right).times(left)
-    assert found.tolist() == (left @ right).tolist()
+    left = objects(matrix(outer, inner, INTEGERS))
+    right = np.array(matrix(inner, outputs, FLOATS))
+    exact = objects([[Fraction(value) for value in row] for row in right.tolist()])
     kept = np.array([[data.draw(st.booleans()) for _ in range(outputs)] for _ in range(inner)])
-    pattern = sp.csr_array(kept.astype(np.float64))
-    rows, columns = pattern.nonzero()
-    sparse = DigitMatrix(right[rows, columns], pattern)
-    assert sparse.times(left).tolist() == (left @ np.where(kept, right, 0)).tolist()
+    for made, known in (
+        (DigitMatrix.of(right), exact),
+        (DigitMatrix.of(right).absolute, abs(exact)),
+        (DigitMatrix.of(sp.csr_array(np.where(kept, right, 0.0))), np.where(kept, exact, 0)),
+    ):
+        scale = Fraction(2) ** made.exponent
+        assert (made.times(left) * scale).tolist() == (left @ known).tolist()
+        ones = objects([[1] * outputs])
+        assert (made.times(ones, transposed=True) * scale).tolist() == (ones @ known.T).tolist()
 
 
 def test_many_terms_of_the_largest_digits():
     size = 5000
     left = np.full((70, size), 2**16 - 1, dtype=object)
-    right = np.full((size, 1), 2**48 - 1, dtype=object)
+    right = DigitMatrix.of(np.full((size, 1), 2.0**48 - 1))
     expected = size * (2**16 - 1) * (2**48 - 1)
-    assert set(DigitMatrix(right).times(left).ravel().tolist()) == {expected}
+    assert right.exponent == 0
+    assert set(right.times(left).ravel().tolist()) == {expected}
 
 
 def test_too_many_terms_are_refused():
-    wide = sp.csr_array(np.ones((1, 1))).tocsr()
-    pattern = sp.csr_array((wide.data, wide.indices, np.r_[0, 1, np.ones(2**21, int)]),
-                           shape=(2**21 + 1, 1))  # fmt: skip
     with pytest.raises(InputError, match="too many inputs"):
-        DigitMatrix(np.array([1], dtype=object), pattern)
+        DigitMatrix.of(sp.csr_array(([1.0], ([0], [0])), shape=(2**21 + 1, 1)))

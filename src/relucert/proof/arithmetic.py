@@ -88,9 +88,9 @@ class Objective:
 class Relaxation:
     """How the ReLUs of one layer are bounded: by the bounds on its pre-activations z.
 
-    Where z >= 0 is known the ReLU is z, where z <= 0 it is 0. Elsewhere (``unstable``) it is at
-    least ``slope / 256 * z`` for a slope in 0, ..., 256, and at most ``s (z - l)`` for any
-    s >= u / (u - l). pre: (regions, outputs).
+    Where z <= 0 is known the ReLU is 0. Elsewhere (``sloped``) it is at least ``slope / 256 * z``
+    for a slope in 0, ..., 256; and at most z where z >= 0 is known, else (``unstable``) at most
+    ``s (z - l)`` for any s >= u / (u - l). pre: (regions, outputs).
     """
 
     layer: Layer
@@ -105,6 +105,11 @@ class Relaxation:
     def dead(self) -> np.ndarray:
         """ReLUs that always give zero, as a mask."""
         return np.asarray(self.layer.relu & (self.pre.upper <= 0))
+
+    @cached_property
+    def sloped(self) -> np.ndarray:
+        """ReLUs that may be other than zero, as a mask."""
+        return np.asarray(self.layer.relu & (self.pre.upper > 0))
 
     @cached_property
     def slopes(self) -> np.ndarray:

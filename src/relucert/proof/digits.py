@@ -1,4 +1,4 @@
-"""Products of integer matrices, exact and quick: through float64 products of 16-bit digits.
+"""Products with float64 matrices, exact and quick: through float64 products of 16-bit digits.
 
 Digits are below 2**16 in size, so that a float64 sum of fewer than 2**21 products of two of them
 is a sum of integers below 2**53: every one of them exact, in any order.
@@ -6,51 +6,83 @@ is a sum of integers below 2**53: every one of them exact, in any order.
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import numpy as np
 import scipy.sparse as sp
 
 from relucert.errors import InputError
+from relucert.network import Matrix
 
 __all__ = ["DigitMatrix"]
 
 _BITS = 16
 _BYTES = 2
 _MOST_TERMS = 2**21
+_MANTISSA, _LARGEST = 53, 2000
 _ROWS_AT_ONCE = 64
 
 
 class DigitMatrix:
-    """Python integers ``values`` at the places ``at`` of a matrix, dense or (CSR) sparse."""
+    """A finite float64 matrix, dense or CSR: ``sum_k parts[k] * 2**(16 k + exponent)``."""
 
-    def __init__(self, values: np.ndarray, pattern: sp.csr_array | None = None) -> None:
-        digits = _digits(values.ravel())
+    def __init__(self, parts: list[Matrix], exponent: int) -> None:
+        self.parts, self.exponent = parts, exponent
+        if max(parts[0].shape) * len(parts) >= _MOST_TERMS:
+            raise InputError("a layer has too many inputs or outputs for the exact arithmetic")
+
+    @classmethod
+    def of(cls, matrix: Matrix) -> DigitMatrix:
+        """Its digits all have the entry's sign."""
+        pattern = sp.csr_array(matrix) if sp.issparse(matrix) else None
+        digits, exponent = _signed_digits(np.asarray(matrix if pattern is None else pattern.data))
         if pattern is None:
-            self.parts = [part.reshape(values.shape) for part in digits]
-            self.shape = values.shape
-        else:
-            place = (pattern.indices, pattern.indptr)
-            self.parts = [sp.csr_array((part, *place), shape=pattern.shape) for part in digits]
-            self.shape = pattern.shape
-        if self.shape[0] * len(self.parts) >= _MOST_TERMS:
-            raise InputError("a layer has too many inputs for the exact arithmetic")
+            return cls(list(digits), exponent)
+        place = (pattern.indices, pattern.indptr)
+        return cls([sp.csr_array((part, *place), shape=pattern.shape) for part in digits], exponent)
 
-    def times(self, rows: np.ndarray) -> np.ndarray:
-        """``rows @ matrix`` for an object array of int, (rows, outputs)."""
-        product = np.empty((len(rows), self.shape[1]), dtype=object)
+    @cached_property
+    def absolute(self) -> DigitMatrix:
+        """The absolute values of the entries."""
+        return DigitMatrix([abs(part) for part in self.parts], self.exponent)
+
+    def times(self, rows: np.ndarray, *, transposed: bool = False) -> np.ndarray:
+        """``rows @ matrix / 2**exponent`` for an object array of int, (rows, outputs)."""
+        width = self.parts[0].shape[0 if transposed else 1]
+        product = np.empty((len(rows), width), dtype=object)
         for start in range(0, len(rows), _ROWS_AT_ONCE):
             block = rows[start : start + _ROWS_AT_ONCE]
-            product[start : start + len(block)] = self._product(block)
+            product[start : start + len(block)] = self._product(block, width, transposed)
         return product
 
-    def _product(self, rows: np.ndarray) -> np.ndarray:
+    def _product(self, rows: np.ndarray, width: int, transposed: bool) -> np.ndarray:
         digits = _digits(rows.ravel())
-        left, count = digits.reshape(-1, self.shape[0]), len(digits)
-        shape = (count, len(rows), self.shape[1])
-        sums = np.zeros((count + len(self.parts) - 1, *shape[1:]))
+        left, count = digits.reshape(-1, rows.shape[1]), len(digits)
+        sums = np.zeros((count + len(self.parts) - 1, len(rows), width))
         for place, part in enumerate(self.parts):
-            found = (part.T @ left.T).T if sp.issparse(part) else left @ part
-            sums[place : place + count] += found.reshape(shape)
-        return _integers(sums.reshape(len(sums), -1)).reshape(shape[1:])
+            right = part.T if transposed else part
+            found = (right.T @ left.T).T if sp.issparse(part) else left @ right
+            sums[place : place + count] += found.reshape(count, len(rows), width)
+        return _integers(sums.reshape(len(sums), -1)).reshape(len(rows), width)
+
+
+def _signed_digits(values: np.ndarray) -> tuple[np.ndarray, int]:
+    """Digits of finite float64 numbers, lowest first, (digits, *values), and the exponent."""
+    mantissa, exponents = np.frexp(values)
+    whole = np.abs(np.ldexp(mantissa, _MANTISSA)).astype(np.int64)
+    lowest = np.frexp((whole & -whole).astype(np.float64))[1] - 1 + exponents - _MANTISSA
+    used = values != 0
+    exponent = int(lowest.min(where=used, initial=_LARGEST)) if used.any() else 0
+    places = max(1, -(-int((exponents - exponent).max(where=used, initial=1)) // _BITS))
+    digits = np.zeros((places, *values.shape))
+    for place in range(places):
+        # What lies at this place and above it, then without what lies above: exact, as all that is
+        # cut off are low bits. Where nothing of a number can lie at the place it is left out.
+        shift = exponents - exponent - _BITS * place
+        inside = used & (shift > 0) & (shift <= _MANTISSA + _BITS)
+        above = np.floor(np.ldexp(np.abs(mantissa), np.where(inside, shift, 0)))
+        digits[place] = np.where(inside, np.copysign(np.fmod(above, 2.0**_BITS), mantissa), 0.0)
+    return digits, exponent
 
 
 def _digits(values: np.ndarray) -> np.ndarray:

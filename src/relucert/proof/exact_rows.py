@@ -12,9 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import scipy.sparse as sp
 
-from relucert.network import Matrix, Network
+from relucert.network import Network
 from relucert.proof.arithmetic import Bounds, Chosen, Objective, Relaxation
 from relucert.proof.digits import DigitMatrix
 from relucert.proof.records import SLOPE_STEPS
@@ -69,20 +68,6 @@ class ExactRows:
     denominator: int
 
 
-class _ExactMatrix:
-    """A float64 matrix as integers over one power of two."""
-
-    def __init__(self, matrix: Matrix) -> None:
-        pattern = sp.csr_array(matrix) if sp.issparse(matrix) else None
-        entries = _integers(np.asarray(matrix if pattern is None else pattern.data))
-        self.digits, self.exponent = DigitMatrix(entries.values, pattern), entries.exponent
-
-    def times(self, rows: Integers) -> Integers:
-        """``rows @ matrix``."""
-        product = self.digits.times(rows.values)
-        return Integers(product, rows.exponent + self.exponent).reduced()
-
-
 class Exact:
     """Integers throughout, for one network."""
 
@@ -91,25 +76,26 @@ class Exact:
 
     def __init__(self, network: Network) -> None:
         self.layers = network.layers
-        self.weights = [_ExactMatrix(layer.weight) for layer in self.layers]
-        self.transposed = [
-            (_ExactMatrix(_positive(layer.weight).T), _ExactMatrix(_positive(-layer.weight).T))
-            for layer in self.layers
-        ]
+        self.weights = [DigitMatrix.of(layer.weight) for layer in self.layers]
         self.biases = [_integers(layer.bias) for layer in self.layers]
         self.divisors = [_reciprocals(layer.divisor) for layer in self.layers]
 
     def interval(self, index: int, inputs: Bounds) -> Bounds:
-        """Positive weights meet one end, negative weights the other; see `Arithmetic`."""
-        positive, negative = self.transposed[index]
+        """Twice the middle, and twice the radius with absolute weights; see `Arithmetic`."""
+        weight = self.weights[index]
         ends = _integers(np.concatenate([inputs.lower, inputs.upper]))
-        swapped = Integers(-ends.values[::-1], ends.exponent)
-        sums = positive.times(ends).plus(negative.times(swapped)).plus(self.biases[index])
+        low, high = ends.values
+        middle = weight.times((low + high)[None], transposed=True)
+        radius = weight.absolute.times((high - low)[None], transposed=True)
+        twice = Integers(np.concatenate([middle - radius, -middle - radius]), ends.exponent - 1)
+        sums = Integers(twice.values, twice.exponent + weight.exponent)
+        bias = self.biases[index]
+        sums = sums.plus(Integers(np.stack([bias.values, -bias.values]), bias.exponent))
         denominator = 1
         if (divisor := self.divisors[index]) is not None:
             sums, denominator = _scaled(sums, divisor[0]), divisor[1]
         lower = _floats_below(Integers(sums.values[0], sums.exponent), denominator)
-        upper = _floats_below(Integers(-sums.values[1], sums.exponent), denominator)
+        upper = _floats_below(Integers(sums.values[1], sums.exponent), denominator)
         return Bounds(lower[None], -upper[None])
 
     def units(self, index: int, neurons: np.ndarray, sides: np.ndarray) -> ExactRows:
@@ -132,11 +118,11 @@ class Exact:
     def before_relu(self, rows: ExactRows, relaxation: Relaxation, chosen: Chosen) -> ExactRows:
         lines = _lines(relaxation)
         entries, constant = rows.rows, rows.constant
-        if relaxation.unstable.any():
+        if relaxation.unstable.any() or chosen.slopes is not None:
             below = lines.below
             if chosen.slopes is not None:
                 steps = chosen.slopes.astype(object) * (_ONE // SLOPE_STEPS)
-                below = np.where(relaxation.unstable, steps, below)
+                below = np.where(relaxation.sloped, steps, below)
             positive = np.asarray(entries.values > 0, dtype=bool)
             shift = np.where(positive, 0, entries.values) @ lines.offset.values
             constant = constant.plus(Integers(shift, entries.exponent + lines.offset.exponent))
@@ -159,8 +145,9 @@ class Exact:
             constant = Integers(constant.values * divisor[1], constant.exponent)
         bias = self.biases[index]
         shift = Integers(entries.values @ bias.values, entries.exponent + bias.exponent)
-        product = self.weights[index].times(entries)
-        return ExactRows(product, constant.plus(shift), denominator)
+        weight = self.weights[index]
+        product = Integers(weight.times(entries.values), entries.exponent + weight.exponent)
+        return ExactRows(product.reduced(), constant.plus(shift), denominator)
 
     def minimum(self, rows: ExactRows, box: Bounds, regions: np.ndarray) -> np.ndarray:
         """See `Arithmetic`; exact, then rounded down to float64."""
@@ -170,10 +157,6 @@ class Exact:
         least = (rows.rows.values * chosen).sum(axis=1)
         total = Integers(least, rows.rows.exponent + ends.exponent).plus(rows.constant)
         return _floats_below(total, rows.denominator)
-
-
-def _positive(matrix: Matrix) -> Matrix:
-    return sp.csr_array(matrix).maximum(0.0) if sp.issparse(matrix) else np.maximum(matrix, 0.0)
 
 
 def _reciprocals(divisor: np.ndarray | None) -> tuple[Integers, int] | None:

@@ -98,7 +98,7 @@ class Rounded:
         lines, at = _lines(relaxation), chosen.regions
         below = lines.below[at]
         if chosen.slopes is not None:
-            below = np.where(relaxation.unstable[at], chosen.slopes / 256.0, below)
+            below = np.where(relaxation.sloped[at], chosen.slopes / 256.0, below)
         with np.errstate(all="ignore"):
             negative = np.minimum(rows.rows, 0.0)
             shift = np.einsum("ij,ij->i", negative, lines.offset[at])

@@ -26,14 +26,14 @@ from relucert.prover.guide import chain_of
 from relucert.prover.signs import prove_by_signs, root_bounds
 from relucert.prover.tree import Found, Stopped, Tree
 from relucert.search.attack import Attack, attack_case
-from relucert.search.question_log import BoxLog, Leaf, RowTree
+from relucert.search.question_log import BoxLog, Leaf, NeuronBounds, RowTree
 from relucert.search.relu_split import split_relus
 from relucert.verdict import Proved, Reason, Unknown, Violated
 
 __all__ = ["prove_by_relus"]
 
 _STEPS_A_BYTE = SLOPE_STEPS // BYTE_STEPS
-_CHARACTERS = 6  # of a neuron and its slope in a list, about
+_CHARACTERS = 16  # that a neuron and its slope in a list may cost: they take longer to read
 
 
 def prove_by_relus(tree: Tree, root: Region, seed: int = 0) -> None:
@@ -64,19 +64,16 @@ def prove_by_relus(tree: Tree, root: Region, seed: int = 0) -> None:
 
 
 def _write(tree: Tree, log: BoxLog) -> None:
-    """All trees about neurons, layer by layer, then those about unsafe sets."""
-    layer = -1
-    for key in sorted(log.bounds, key=lambda key: (key[0], key[1], -key[2])):
-        if layer not in (-1, key[0]):
+    """All trees in the order of the search, with interval bounds anew before each layer's."""
+    for found in log.found:
+        if isinstance(found, NeuronBounds):
             tree.writer.write(IntervalRecord())
-        layer = key[0]
-        tree.writer.write(NeuronRecord(*key))
-        _write_tree(tree, log.bounds[key])
-    if layer >= 0:
-        tree.writer.write(IntervalRecord())
-    for unsafe, (weights, rows) in sorted(log.sets.items()):
-        tree.writer.write(RefuteRecord(unsafe, weights))
-        _write_tree(tree, rows)
+            for (neuron, side), rows in sorted(found.trees.items()):
+                tree.writer.write(NeuronRecord(found.layer, neuron, side))
+                _write_tree(tree, rows)
+        else:
+            tree.writer.write(RefuteRecord(found.unsafe, found.weights))
+            _write_tree(tree, found.tree)
     tree.closed = 1.0
 
 
@@ -97,7 +94,7 @@ def _slopes(network: Network, leaf: Leaf) -> Mapping[int, Mapping[int, int] | by
             continue
         size = network.layers[layer].output_size
         if _CHARACTERS * len(neurons) > 2 * size:
-            every = np.zeros(size, dtype=np.uint8)
+            every = np.full(size, BYTE_STEPS, dtype=np.uint8)
             every[neurons] = values
             slopes[layer] = every.tobytes()
         else:

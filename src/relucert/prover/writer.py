@@ -16,6 +16,8 @@ from relucert.prover.text import text_of
 
 __all__ = ["ProofWriter"]
 
+_LEVEL = 5  # the best compression takes longer than many a search
+
 
 class ProofWriter:
     """Writes a proof to a temporary name; it gets its own name when it is complete."""
@@ -28,7 +30,7 @@ class ProofWriter:
             self._raw: BinaryIO = self.temporary.open("wb")
         except OSError as error:
             raise FileError(path, f"cannot be written ({error.strerror or error})") from None
-        zipped = gzip.GzipFile(filename="", mode="wb", fileobj=self._raw, mtime=0)
+        zipped = gzip.GzipFile("", "wb", _LEVEL, self._raw, mtime=0)
         self._text = io.TextIOWrapper(zipped, encoding="ascii", newline="\n")
         header = (FORMAT, subject.network, subject.query, *subject.query_lines, SEMANTICS)
         for line in header:

@@ -1,4 +1,4 @@
-"""How bounds on rows were found: the divisions of the box, and the multipliers of the last ones.
+"""How bounds on rows were found: the divisions of the box, and the multipliers that bound them.
 
 Written down where a proof is wanted, in the numbering of a compact chain; `RowTree` is in that of
 the network.
@@ -13,7 +13,7 @@ import numpy as np
 
 from relucert.search.ascent import SLOPE_STEPS, Guess
 
-__all__ = ["BoxLog", "Leaf", "QuestionLog", "RowTree"]
+__all__ = ["BoxLog", "Leaf", "NeuronBounds", "QuestionLog", "RefutedSet", "RowTree"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,6 +64,7 @@ class QuestionLog:
         self.splits: dict[int, tuple[int, int, int]] = {}
         self.rows: list[_Rows] = []
         self.places: dict[int, tuple[int, int]] = {}
+        self.values: dict[int, float] = {}
 
     def divided(
         self, names: np.ndarray, layers: np.ndarray, neurons: np.ndarray, first: np.ndarray
@@ -74,57 +75,86 @@ class QuestionLog:
         ):
             self.splits[name] = layer, int(self.neurons[layer][neuron]), half
 
-    def bounded(self, names: np.ndarray, best: Guess, chosen: np.ndarray) -> None:
-        """The chosen divisions have these multipliers."""
-        if not chosen.any():
-            return
+    def bounded(self, names: np.ndarray, values: np.ndarray, best: Guess) -> None:
+        """Divisions have these bounds, by these multipliers alone."""
         slopes = {
-            layer: np.round(values[chosen] * SLOPE_STEPS).astype(np.uint8)
-            for layer, values in best.alpha.items()
+            layer: np.round(alpha * SLOPE_STEPS).astype(np.uint8)
+            for layer, alpha in best.alpha.items()
         }
-        betas = {layer: values[chosen] for layer, values in best.beta.items() if values.any()}
-        for row, name in enumerate(names[chosen].tolist()):
+        betas = {layer: beta for layer, beta in best.beta.items() if beta.any()}
+        for row, (name, value) in enumerate(zip(names.tolist(), values.tolist(), strict=True)):
             self.places[name] = len(self.rows), row
+            self.values[name] = value
         self.rows.append(_Rows(slopes, betas))
 
     def tree(self, root: int) -> RowTree:
-        """The tree of one question."""
+        """The tree of one question, without divisions whose halves came to no better bound."""
+        order, best = [root], dict[int, float]()
+        for name in order:
+            if name in self.splits:
+                first = self.splits[name][2]
+                order += [first, first + 1]
+        for name in reversed(order):
+            best[name] = self.values[name]
+            if name in self.splits:
+                first = self.splits[name][2]
+                best[name] = max(best[name], min(best[first], best[first + 1]))
         splits: dict[int, tuple[int, int, int]] = {}
         leaves: dict[int, Leaf] = {}
-        waiting = [root]
+        waiting: list[tuple[int, tuple[tuple[int, int], ...]]] = [(root, ())]
         while waiting:
-            name = waiting.pop()
-            if name in self.splits:
-                splits[name] = self.splits[name]
-                waiting += [splits[name][2], splits[name][2] + 1]
+            name, fixed = waiting.pop()
+            if best[name] > self.values[name]:
+                layer, neuron, first = splits[name] = self.splits[name]
+                fixed = (*fixed, (layer, neuron))
+                waiting += [(first, fixed), (first + 1, fixed)]
             else:
-                leaves[name] = self._leaf(*self.places[name])
+                leaves[name] = self._leaf(*self.places[name], fixed)
         return RowTree(root, splits, leaves)
 
-    def _leaf(self, block: int, row: int) -> Leaf:
+    def _leaf(self, block: int, row: int, fixed: Sequence[tuple[int, int]]) -> Leaf:
         rows = self.rows[block]
-        slopes = {
-            layer: (self.neurons[layer][: values.shape[1]], values[row])
-            for layer, values in rows.slopes.items()
-        }
+        slopes = {}
+        for layer, values in rows.slopes.items():
+            own, steps = self.neurons[layer][: values.shape[1]], values[row]
+            known = [neuron for index, neuron in fixed if index == layer]
+            if known:  # a ReLU with a fixed sign is what it is, whatever slope is carried along
+                steps = np.where(np.isin(own, known), np.uint8(SLOPE_STEPS), steps)
+            slopes[layer] = own, steps
         betas: dict[int, dict[int, float]] = {}
         for layer, values in rows.betas.items():
             columns = np.flatnonzero(values[row] > 0)
             if len(columns):
-                own = self.neurons[layer][columns].tolist()
-                betas[layer] = dict(zip(own, values[row, columns].tolist(), strict=True))
+                chosen = self.neurons[layer][columns].tolist()
+                betas[layer] = dict(zip(chosen, values[row, columns].tolist(), strict=True))
         return Leaf(slopes, betas)
+
+
+@dataclass(frozen=True, eq=False)
+class NeuronBounds:
+    """Better bounds on neurons of one layer; trees by (neuron, side), 1 for the lower bound and -1
+    for the upper one."""
+
+    layer: int
+    trees: dict[tuple[int, int], RowTree]
+
+
+@dataclass(frozen=True, eq=False)
+class RefutedSet:
+    """An unsafe set that is not reached, by a mixture of its rows with these weights."""
+
+    unsafe: int
+    weights: dict[int, float]
+    tree: RowTree
 
 
 @dataclass(eq=False)
 class BoxLog:
-    """Pass one to `split_relus` to have it filled in.
+    """Pass one to `split_relus` to have it filled in: what was found, in the order of finding.
 
-    bounds: by (layer, neuron, side), 1 for the lower bound and -1 for the upper one, the tree of
-    the best that was found. sets: by unsafe set that was refuted, the weights of its rows and the
-    tree.
-    Trees go by bounds that are no better than those that all of ``bounds`` give together.
+    Each tree goes by the bounds that those before it gave. Sharper ones would not do as well: a
+    line that is better between tighter bounds may be worse beyond them, where the linear bounds on
+    its neuron reach.
     """
 
-    bounds: dict[tuple[int, int, int], RowTree] = field(default_factory=dict)
-    sets: dict[int, tuple[dict[int, float], RowTree]] = field(default_factory=dict)
+    found: list[NeuronBounds | RefutedSet] = field(default_factory=list)

@@ -227,11 +227,6 @@ class Questions:
         """How a question's bound was found; only with a log."""
         if self.log is None:
             raise ValueError("there is no log")
-        store, slots = self.store, np.array([slot for _, slot in self.questions[index].open])
-        if len(slots):
-            alpha = {layer: values[slots] for layer, values in store.alpha.items()}
-            beta = {layer: values[slots] for layer, values in store.beta.items()}
-            self.log.bounded(store.name[slots], Guess(alpha, beta), np.ones(len(slots), dtype=bool))
         return self.log.tree(index)
 
     def _ascent(
@@ -257,7 +252,10 @@ class Questions:
     def _file(
         self, batch: _Batch, found: Bounded, best: Guess, lines: dict[int, PartLines]
     ) -> None:
-        values = np.maximum(self.shift(found.values, batch.questions), batch.bounds)
+        values = self.shift(found.values, batch.questions)
+        if self.log is not None:
+            self.log.bounded(batch.names, values, best)
+        values = np.maximum(values, batch.bounds)
         self.look(found.points, batch.questions)
         layers, neurons = self._splits(found, lines)
         self.visited += len(values)
@@ -269,8 +267,6 @@ class Questions:
             slots, keep, batch.questions, batch.names, values, batch.depth, layers, neurons,
             batch.signs, best.alpha, best.beta,
         )  # fmt: skip
-        if self.log is not None:
-            self.log.bounded(batch.names, best, ~keep)
         places = iter(slots.tolist())
         for row, (number, value) in enumerate(zip(batch.questions, values, strict=True)):
             question = self.questions[number]

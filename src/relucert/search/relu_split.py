@@ -25,7 +25,7 @@ from relucert.network import Network
 from relucert.query import Case, Query
 from relucert.search.compact import compacted
 from relucert.search.margins import Margins
-from relucert.search.question_log import BoxLog, QuestionLog
+from relucert.search.question_log import BoxLog, QuestionLog, RefutedSet
 from relucert.search.questions import Effort, Questions
 from relucert.search.sharpen import sharpened
 from relucert.verdict import (
@@ -224,7 +224,8 @@ class _Search:
             if questions.questions[number].bound > 0:
                 del self.unsafe[index]
                 if self.log is not None:
-                    self.log.sets[index] = mixed.weights, questions.tree(number)
+                    tree = questions.tree(number)
+                    self.log.found.append(RefutedSet(index, mixed.weights, tree))
 
     def _told(self, questions: Questions) -> bool:
         """Report, look for counterexamples when it is time; whether all is answered."""

@@ -17,7 +17,7 @@ from relucert.bounds.backward import Relaxation
 from relucert.bounds.interval import Intervals, layer_intervals
 from relucert.limits import Limits
 from relucert.search.compact import Compact, compacted
-from relucert.search.question_log import BoxLog, QuestionLog, RowTree
+from relucert.search.question_log import BoxLog, NeuronBounds, QuestionLog, RowTree
 from relucert.search.questions import Effort, Questions
 
 __all__ = ["sharpened"]
@@ -56,7 +56,7 @@ def sharpened(
         asked = _Layer(compact, box, own, effort, divisions, executor, log is not None)
         bounds[layer] = asked.run(share)
         if log is not None:
-            log.bounds.update(asked.trees(layer))
+            log.found.append(NeuronBounds(layer, asked.trees()))
     return bounds
 
 
@@ -112,14 +112,14 @@ class _Layer:
         upper[self.neurons] = np.minimum(upper[self.neurons], -found[1::2])
         return Intervals(lower, upper)
 
-    def trees(self, layer: int) -> dict[tuple[int, int, int], RowTree]:
-        """Of the bounds that are better than those known before, by (layer, neuron, side)."""
-        found: dict[tuple[int, int, int], RowTree] = {}
+    def trees(self) -> dict[tuple[int, int], RowTree]:
+        """Of the bounds that are better than those known before, by (neuron, side)."""
+        found: dict[tuple[int, int], RowTree] = {}
         for index, question in enumerate(self.questions.questions):
             neuron, side = int(self.neurons[index // 2]), 1 - 2 * (index % 2)
             known = self.own.lower[neuron] if side > 0 else -self.own.upper[neuron]
             if question.bound > known:
-                found[layer, neuron, side] = self.questions.tree(index)
+                found[neuron, side] = self.questions.tree(index)
         return found
 
     def _wanted(self, index: int, most: int, if_both: int) -> bool:
