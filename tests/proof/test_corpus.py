@@ -107,7 +107,7 @@ def false_claims() -> list[tuple[Path, Path]]:
     return found
 
 
-@pytest.mark.parametrize("count", [40, pytest.param(2000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("count", [40, pytest.param(1000, marks=pytest.mark.slow)])
 @pytest.mark.parametrize(("proof", "prop"), false_claims(), ids=lambda path: path.stem)
 def test_no_mutated_proof_of_a_false_claim_is_accepted(tmp_path, proof, prop, count):
     """Mutations of proofs that nearly prove it, with the header of the false claim."""
