@@ -1,43 +1,17 @@
-"""A real browser: Debian's Chromium, driven by Playwright; skipped where either is missing."""
-
-from pathlib import Path
+"""Pages in a real browser."""
 
 import pytest
 
-CHROMIUM = Path("/usr/bin/chromium")
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-
-
-@pytest.fixture(scope="session")
-def chromium():
-    playwright = pytest.importorskip(
-        "playwright.sync_api", reason="Playwright is not installed: pip install playwright"
-    )
-    if not CHROMIUM.exists():
-        pytest.skip(f"there is no {CHROMIUM}: apt-get install chromium")
-    with playwright.sync_playwright() as running:
-        browser = running.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS)
-        yield browser
-        browser.close()
-
 
 @pytest.fixture
-def opened(chromium, tmp_path):
+def opened(browser, tmp_path):
     """Open a page's text from a file; complaints of the browser and requests fail the test."""
     troubles, contexts = [], []
 
     def call(text: str, width: int = 1280, scheme: str = "light", **options):
         path = tmp_path / f"page{len(contexts)}.html"
         path.write_text(text, encoding="utf-8")
-        context = chromium.new_context(
+        context = browser.new_context(
             viewport={"width": width, "height": 844},
             color_scheme=scheme,
             reduced_motion="reduce",
