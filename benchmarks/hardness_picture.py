@@ -1,6 +1,6 @@
 """The picture of docs/experiments.md: median times of every door, from the report's CSVs.
 
-    python benchmarks/hardness_picture.py docs/experiments/random-3sat/report docs/experiments/medians.png
+    cd docs/experiments && python ../../benchmarks/hardness_picture.py random-3sat/report medians.png
 """
 
 from __future__ import annotations
