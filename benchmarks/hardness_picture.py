@@ -1,6 +1,6 @@
 """The picture of docs/experiments.md: median times of every door, from the report's CSVs.
 
-    cd docs/experiments && python ../../benchmarks/hardness_picture.py random-3sat/report medians.png
+    python benchmarks/hardness_picture.py REPORT docs/experiments/medians.png
 """
 
 from __future__ import annotations
