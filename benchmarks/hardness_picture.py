@@ -1,6 +1,6 @@
 """The picture of docs/experiments.md: median times of every door, from the report's CSVs.
 
-    python benchmarks/hardness_picture.py REPORT docs/experiments/medians.png
+python benchmarks/hardness_picture.py REPORT docs/experiments/medians.png
 """
 
 from __future__ import annotations
