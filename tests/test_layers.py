@@ -19,6 +19,7 @@ RANKS = [
     {"portfolio", "prover", "report"},
     {"verify"},
     {"batch", "bench", "float32", "memorization", "radius"},
+    {"sweep"},
     {"commands"},
     {"cli"},
     {"__main__"},
