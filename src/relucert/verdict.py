@@ -56,6 +56,7 @@ class Reason(Enum):
     SOLVER = "solver failed"
     MARGIN = "margin within tolerance"
     NUMERICS = "numbers too wide for the solver"
+    ROUNDING = "bounds too close to be told from rounding"
     SIZE = "too many activation patterns to enumerate"
     INTERRUPTED = "interrupted"
     ENGINE = "this engine cannot decide it"

@@ -85,7 +85,7 @@ def certify_with_proof(
         if isinstance(checked, NotAccepted):
             kept = path.replace(path.with_name(path.name + ".not-accepted"))
             words = f"the proof is not accepted ({arithmetic}): {checked.words}; kept as {kept}"
-            return Certified(Unknown(Reason.ENGINE, words), limits.elapsed)
+            return Certified(Unknown(Reason.ROUNDING, words), limits.elapsed)
     checking = time.monotonic() - before
     return Certified(
         result.verdict, limits.elapsed, path, result.size, result.records, proving, checking

@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from relucert.bounds.backward import Relaxation
-from relucert.bounds.interval import Intervals
+from relucert.bounds.interval import Intervals, rectified
 from relucert.bounds.unsafe import FloatRows, mixture, shifted
 from relucert.limits import Limits
 from relucert.network import Network
@@ -78,6 +78,7 @@ _PLAN = Plan()
 _SHARPENING_SHARE = 0.4
 _PARTS_AT_ONCE = 1_000
 _EXACT_TRIES = 20
+_SPARE_SHARE = 2.0**-32
 _FIRST_FALSIFICATION, _FALSIFICATION_FACTOR, _FALSIFICATION_SHARE = 2.0, 4.0, 0.25
 
 Progress = Callable[[str], None]
@@ -193,9 +194,14 @@ class _Search:
             np.concatenate([one.limits for one in mixed]),
         )
 
+        spare = np.zeros(len(rows.limits))
+        if self.log is not None:  # a checker rounds otherwise; what is closer is divided further
+            ends = rectified(chain[-1].pre, chain[-1].layer.relu).magnitude
+            spare = _SPARE_SHARE * (np.abs(rows.coefficients) @ ends + np.abs(rows.limits))
+
         def shift(values: np.ndarray, asked: np.ndarray) -> np.ndarray:
             own = FloatRows(rows.coefficients[asked], rows.error[asked], rows.limits[asked])
-            return shifted(values, chain, own)
+            return np.asarray(shifted(values, chain, own) - spare[asked])
 
         questions = Questions(
             chain, self.box, rows.coefficients, self.plan.outputs, after_relu=True, shift=shift,
