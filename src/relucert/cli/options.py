@@ -14,7 +14,10 @@ import click
 from relucert.errors import UsageError
 from relucert.exact import parse_rational
 
-__all__ = ["DATA", "ENGINES", "FILE", "GIB", "OUTPUT", "RATIONAL", "SOLVING", "options", "seeded"]
+__all__ = [
+    "DATA", "ENGINES", "FILE", "GIB", "OUTPUT", "RATIONAL", "RATIONALS", "SOLVING", "limited",
+    "options", "seeded",
+]  # fmt: skip
 
 GIB = 2.0**30
 
@@ -32,7 +35,17 @@ class RationalType(click.ParamType):
             self.fail(str(error), param, ctx)
 
 
-RATIONAL = RationalType()
+class RationalsType(click.ParamType):
+    name = "number,..."
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[Fraction, ...]:
+        """Numbers separated by commas."""
+        if isinstance(value, tuple):
+            return value
+        return tuple(RATIONAL.convert(part.strip(), param, ctx) for part in value.split(","))
+
+
+RATIONAL, RATIONALS = RationalType(), RationalsType()
 ENGINES = click.Choice(["auto", "bounds", "search", "milp", "enumerate"])
 FILE = click.Path(path_type=Path)
 
@@ -83,6 +96,11 @@ def seeded(arguments: dict[str, Any]) -> dict[str, Any]:
     """Draw the seed that was not given; memory to bytes."""
     if arguments["seed"] is None:
         arguments["seed"] = secrets.randbelow(2**31)
+    return limited(arguments)
+
+
+def limited(arguments: dict[str, Any]) -> dict[str, Any]:
+    """Memory to bytes; UsageError for limits that are none."""
     arguments["memory"] *= GIB
     for name in ("timeout", "memory"):
         if not arguments[name] > 0:

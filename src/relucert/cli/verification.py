@@ -8,16 +8,21 @@ from typing import Any
 
 import click
 
-from relucert.cli.options import DATA, ENGINES, FILE, OUTPUT, RATIONAL, SOLVING, seeded
+from relucert.cli.options import DATA, ENGINES, FILE, OUTPUT, RATIONALS, SOLVING, limited, seeded
 
 __all__ = ["COMMANDS"]
 
 
 @click.command()
-@click.argument("network_path", metavar="NETWORK", type=FILE)
-@click.argument("property_path", metavar="[PROPERTY]", type=FILE, required=False)
+@click.argument("files", metavar="NETWORK... [PROPERTY]", type=FILE, nargs=-1, required=True)
 @click.option("--data", type=FILE, default=None, help="Labelled points, .npz or .csv.")
-@click.option("--radius", type=RATIONAL, default=None, help="Radius of the balls.")
+@click.option("--radius", "radii", type=RATIONALS, default=None,
+              help="Radius of the balls; several, separated by commas, with -o.")  # fmt: skip
+@click.option("-o", "--output", type=FILE, default=None, metavar="FOLDER",
+              help="A sweep: any number of networks and radii, journalled in this folder; the "
+                   "same command goes on where it was stopped.")  # fmt: skip
+@click.option("--cluster", default=None, metavar="WHERE",
+              help="Run a sweep on dask://HOST:PORT, or on an MPI job's ranks: mpi.")  # fmt: skip
 @click.option("--norm", type=click.Choice(["linf"]), default="linf", show_default=True)
 @click.option("--semantics", type=click.Choice(["real", "float32"]), default="real",
               show_default=True, help="float32: as executed, in any order.")  # fmt: skip
@@ -35,18 +40,24 @@ __all__ = ["COMMANDS"]
 @DATA
 @SOLVING
 @OUTPUT
-def certify(network_path: Path, **arguments: Any) -> int:
-    """Decide a VNN-LIB PROPERTY, or the robustness of labelled points, about NETWORK.
+def certify(files: tuple[Path, ...], **arguments: Any) -> int:
+    """Decide a VNN-LIB PROPERTY, or the robustness of labelled points, about NETWORKs.
 
     relucert certify net.onnx prop.vnnlib --timeout 60
 
     relucert certify net.onnx --data points.npz --radius 0.05 --clip 0 1
 
     relucert certify net.onnx prop.vnnlib --proof out.rcp
-    """
-    from relucert.commands.certify import certify_command
 
-    return certify_command(network_path, **seeded(arguments))
+    relucert certify a.onnx b.onnx --data points.npz --radius 0.01,0.05 -o results/
+    """
+    if arguments["output"] is not None:
+        from relucert.commands.sweep import sweep_command
+
+        return sweep_command(files, **limited(arguments))
+    from relucert.commands.certify import certify_command, one_question
+
+    return certify_command(**one_question(files, **seeded(arguments)))
 
 
 @click.command()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,9 +29,38 @@ from relucert.write.files import check_target, make_folder, write_atomically
 if TYPE_CHECKING:
     from relucert.commands.prove import Proofs
 
-__all__ = ["certify_command"]
+__all__ = ["certify_command", "one_question"]
 
 _CSV_HEADER = ("item", "label", "radius", "verdict", "how", "seconds")
+
+
+def one_question(
+    files: Sequence[Path],
+    *,
+    data: Path | None,
+    radii: Sequence[Fraction] | None,
+    output: None,
+    cluster: str | None,
+    **others: Any,
+) -> dict[str, Any]:
+    """The arguments of `certify_command`: one network, one property or radius, no folder.
+
+    Raises UsageError for more than that, which is a sweep and needs a folder.
+    """
+    networks = [path for path in files if ".vnnlib" not in path.suffixes]
+    if data is None and len(files) > 2:
+        raise UsageError("without --data, give one NETWORK and one PROPERTY")
+    if data is not None and len(networks) == len(files) > 1:
+        raise UsageError("several networks are a sweep: say -o FOLDER where its results go")
+    if data is not None and len(radii or ()) > 1:
+        raise UsageError("several radii are a sweep: say -o FOLDER where its results go")
+    if cluster is not None:
+        raise UsageError("--cluster is for sweeps: say -o FOLDER where the results go")
+    network_path, property_path = (*files, None)[:2]
+    return {
+        "network_path": network_path, "property_path": property_path, "data": data,
+        "radius": radii[0] if radii else None, **others,
+    }  # fmt: skip
 
 
 def certify_command(

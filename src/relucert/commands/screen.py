@@ -58,9 +58,9 @@ def data_header(data_path: Path) -> dict[str, Any]:
 class Bar:
     """A progress bar over many items, with what the current one is doing and how they went."""
 
-    def __init__(self, progress: Progress, total: int) -> None:
+    def __init__(self, progress: Progress, total: int, done: int = 0) -> None:
         self._progress = progress
-        self._task = progress.add_task("", total=total)
+        self._task = progress.add_task("", total=total, completed=done)
         self._counts: dict[str, int] = {}
         self._item = ""
 
@@ -90,8 +90,8 @@ class Bar:
 
 
 @contextmanager
-def progress_bar(total: int) -> Iterator[Bar]:
-    """A bar with rate and ETA on standard error; silent when that is not a terminal."""
+def progress_bar(total: int, done: int = 0) -> Iterator[Bar]:
+    """A bar with ETA on standard error, ``done`` of it full; silent where that is no terminal."""
     console = Console(stderr=True)
     columns = (
         BarColumn(20),
@@ -103,4 +103,4 @@ def progress_bar(total: int) -> Iterator[Bar]:
     )
     with Progress(*columns, console=console, disable=not console.is_terminal, transient=True,
                   refresh_per_second=5) as progress:  # fmt: skip
-        yield Bar(progress, total)
+        yield Bar(progress, total, done)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +12,21 @@ from relucert.errors import FileError
 from relucert.exact import nearest_float
 from relucert.radius_bracket import RadiusBracket
 
-__all__ = ["check_format", "plot_cactus", "plot_radii"]
+__all__ = [
+    "AccuracyPoint",
+    "accuracy_svg",
+    "check_format",
+    "plot_accuracy",
+    "plot_cactus",
+    "plot_radii",
+]
 
 _FORMATS = (".png", ".svg", ".pdf")
 _COLOURS = ("#4477aa", "#cc6677", "#228833", "#aa7711", "#663399", "#555555")
 _DASHES = ("-", "--", "-.", ":")
+_MARKERS = "osD^vP"
 _SHORTEST = 0.01
+_INK = "#0a0b0c"  # of axes and words; stands for the colour of the page's text
 
 
 def check_format(path: str | Path) -> None:
@@ -121,3 +132,67 @@ def plot_radii(path: str | Path, brackets: Sequence[RadiusBracket], title: str) 
     handles = [*axis.get_legend_handles_labels()[0], *share.get_legend_handles_labels()[0]]
     share.legend(handles, [str(handle.get_label()) for handle in handles], loc="upper right")
     _save(plt, figure, path)
+
+
+@dataclass(frozen=True)
+class AccuracyPoint:
+    """One radius of a curve: shares of all points in [0, 1] that are proved, and not violated."""
+
+    radius: float
+    proved: float
+    possible: float
+
+
+Curves = Mapping[str, Sequence[AccuracyPoint]]
+
+
+def plot_accuracy(path: str | Path, curves: Curves, title: str) -> None:
+    """Certified accuracy against the radius, a line a network; a shade up to what is possible.
+
+    Raises FileError for unknown endings and where the picture cannot be written.
+    """
+    path = Path(path)
+    check_format(path)
+    plt = _pyplot()
+    with plt.rc_context({"svg.hashsalt": "relucert"}):
+        _save(plt, _accuracy(plt, curves, title), path)
+
+
+def accuracy_svg(curves: Curves) -> str:
+    """The same picture as an SVG element that takes its ink from the page around it."""
+    plt = _pyplot()
+    style = dict.fromkeys(
+        ("text.color", "axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color"), _INK
+    )
+    with plt.rc_context({**style, "svg.hashsalt": "relucert", "legend.framealpha": 0.0}):
+        figure = _accuracy(plt, curves, "")
+        stream = io.StringIO()
+        figure.savefig(stream, format="svg", transparent=True, metadata={"Date": None})
+        plt.close(figure)
+    text = stream.getvalue()
+    words = '<svg role="img" aria-label="Certified accuracy against the radius"'
+    return words + text[text.index("<svg") + 4 :].replace(_INK, "currentColor")
+
+
+def _accuracy(plt: Any, curves: Curves, title: str) -> Any:
+    figure, axis = plt.subplots(figsize=(7, 4.2), layout="constrained")
+    for number, (name, points) in enumerate(curves.items()):
+        colour = _COLOURS[number % len(_COLOURS)]
+        radii = [point.radius for point in points]
+        proved = [100.0 * point.proved for point in points]
+        possible = [100.0 * point.possible for point in points]
+        axis.plot(
+            radii, proved, color=colour, linestyle=_DASHES[number % len(_DASHES)], linewidth=2,
+            marker=_MARKERS[number % len(_MARKERS)], markersize=6, label=name,
+        )  # fmt: skip
+        axis.fill_between(radii, proved, possible, color=colour, alpha=0.2, linewidth=0)
+        axis.vlines(radii, proved, possible, color=colour, alpha=0.4, linewidth=4)
+    axis.set_xlabel("radius (l∞)")
+    axis.set_ylabel("certified points (%)")
+    axis.set_ylim(0, 105)
+    axis.set_xlim(left=0)
+    axis.set_title(title, loc="left")
+    axis.grid(color="#888888", alpha=0.3, linewidth=0.6)
+    if curves:
+        axis.legend(loc="best")
+    return figure
