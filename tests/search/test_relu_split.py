@@ -14,11 +14,11 @@ from relucert.bounds.interval import Intervals
 from relucert.bounds.unsafe import mixture
 from relucert.limits import Limits
 from relucert.network import Layer, Network
+from relucert.prover.ascent import ascend, start_multipliers
 from relucert.query import Box, Case, Polyhedron, Query
 from relucert.search.compact import compacted
 from relucert.search.questions import Effort
-from relucert.search.relu_bounds import Multipliers, ascend, bounded, start_multipliers
-from relucert.search.relu_parts import halves, root_part, tightened
+from relucert.search.relu_bounds import Multipliers, bounded, part_lines
 from relucert.search.relu_split import ROUNDS, Plan, Round, split_relus
 from relucert.search.sharpen import sharpened
 from relucert.verdict import Proved, Reason, Unknown, Violated, confirm
@@ -38,15 +38,23 @@ def _exact_pre_activations(network, x):
     return found, values
 
 
-def _part_of(data, chain, pre):
-    """A part with some signs fixed, as they are at a point with these pre-activations."""
-    part = root_part(chain, (0,))
-    for layer in part.bounds:
-        for neuron in np.flatnonzero(chain[layer].unstable):
+def _lines_of(data, chain, pre):
+    """Lines with some signs fixed, as they are at a point with these pre-activations."""
+    lines = {}
+    for layer, one in enumerate(chain):
+        if not one.layer.relu.any():
+            continue
+        lower, upper = one.pre.lower.copy(), one.pre.upper.copy()
+        signs = np.zeros((1, len(lower)), dtype=np.int8)
+        for neuron in np.flatnonzero(one.unstable):
             if data.draw(st.booleans()):
-                side = 0 if pre[layer][neuron] >= 0 else 1
-                part = halves(part, layer, int(neuron))[side]
-    return part
+                signs[0, neuron] = 1 if pre[layer][neuron] >= 0 else -1
+                if signs[0, neuron] > 0:
+                    lower[neuron] = 0.0
+                else:
+                    upper[neuron] = 0.0
+        lines[layer] = part_lines(one.layer.relu, lower[None], upper[None], signs)
+    return lines
 
 
 @given(st.data())
@@ -57,15 +65,9 @@ def test_bounds_on_parts_hold_at_exact_points(data):
     chain = bound_network(network, floats)
     x = corner_values(box, data.draw)
     pre, y = _exact_pre_activations(network, x)
-    part = _part_of(data, chain, pre)
-    part = tightened(chain, floats, part, Limits(), steps=data.draw(st.sampled_from([0, 3])))
-    assert not part.empty
-    for layer, own in part.bounds.items():
-        for value, low, high in zip(pre[layer], own.lower, own.upper, strict=True):
-            assert Fraction(float(low)) <= value <= Fraction(float(high))
+    lines = _lines_of(data, chain, pre)
     rows = np.array([[1.0, -1.0], [0.3, 0.7], [-1e8, 1.0]])
     rng = np.random.default_rng(data.draw(st.integers(0, 2**32 - 1)))
-    lines = part.lines(chain)
     alpha = {k: rng.random((3, v.unstable.shape[1])) for k, v in lines.items()}
     size = data.draw(st.sampled_from([0.1, 1.0, 1e6]))
     beta = {k: size * rng.random((3, v.unstable.shape[1])) for k, v in lines.items()}

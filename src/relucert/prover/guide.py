@@ -15,7 +15,7 @@ from relucert.proof.arithmetic import Bounds, Chosen
 from relucert.proof.arithmetic import Relaxation as ProofRelaxation
 from relucert.proof.region import Region
 from relucert.proof.rounded import Rounded, RoundedRows
-from relucert.search.relu_parts import Influence
+from relucert.prover.branching import Influence
 
 __all__ = [
     "Guide",

@@ -12,19 +12,13 @@ from relucert.bounds.interval import Intervals
 from relucert.bounds.unsafe import FloatRows, float_rows
 from relucert.proof.records import SLOPE_STEPS, ReluSplitRecord
 from relucert.proof.region import Region
+from relucert.prover.ascent import ascend, start_multipliers
+from relucert.prover.branching import Influence, branching_neuron
 from relucert.prover.guide import chain_of, linear_rows, mixing_weights, short_weights
 from relucert.prover.leaf import decide_leaf
 from relucert.prover.multipliers import closed, region_lines
 from relucert.prover.tree import Stopped, Tree
-from relucert.search.branching import branching_neuron
-from relucert.search.relu_bounds import (
-    Bounded,
-    Multipliers,
-    PartLines,
-    ascend,
-    start_multipliers,
-)
-from relucert.search.relu_parts import Influence, Part
+from relucert.search.relu_bounds import Bounded, Multipliers, PartLines
 
 __all__ = ["prove_by_signs", "root_bounds"]
 
@@ -107,11 +101,9 @@ def _visited(
     if left is None:
         return []
     tree.look(found.points[0])
-    bounds = {index: chain[index].pre for index in layers}
-    signs = {index: lines[index].signs[0].astype(np.int8) for index in layers}
-    part = Part(bounds, signs, left.open, influences=influences)
-    chosen = branching_neuron(part, lines, {k: c[0] for k, c in found.coefficients.items()})
-    chosen = chosen or _any_unstable(lines)
+    pre = {index: chain[index].pre for index in layers}
+    coefficients = {index: own[0] for index, own in found.coefficients.items()}
+    chosen = branching_neuron(pre, influences, lines, coefficients) or _any_unstable(lines)
     if chosen is None:
         _close_leaf(tree, left)
         return []
