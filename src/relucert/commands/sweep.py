@@ -34,7 +34,7 @@ from relucert.write.files import write_atomically
 __all__ = ["sweep_command"]
 
 _HEADER = (
-    "network", "radius", "points", "proved", "certified", "violated", "unknown", "seconds",
+    "network", "radius", "certified", "points", "proved", "violated", "unknown", "seconds",
     "slowest",
 )  # fmt: skip
 _SAY_SECONDS = 60.0
@@ -198,7 +198,7 @@ class _Progress:
 def _cells(total: Total) -> tuple[str, ...]:
     proved = f"{total.proved} ({total.weak} to tolerance)" if total.weak else str(total.proved)
     return (
-        total.network, total.radius, str(total.points), proved, f"{100 * total.accuracy:.1f} %",
+        total.network, total.radius, f"{100 * total.accuracy:.1f} %", str(total.points), proved,
         str(total.violated), str(total.unknown), f"{total.seconds:.1f}", f"{total.slowest:.2f}",
     )  # fmt: skip
 

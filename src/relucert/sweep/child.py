@@ -57,8 +57,9 @@ def stop_children() -> None:
     """Kill all children of this process; whoever waits for one of them gets `Stopped`."""
     _stopping.set()
     with _registry:
-        for child in list(_children):
+        for child in _children:
             child.family.kill()
+        _children.clear()
 
 
 def allow_children() -> None:

@@ -13,7 +13,8 @@ import os
 import signal
 import sys
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from fractions import Fraction
 from functools import lru_cache
 from pathlib import Path
@@ -53,19 +54,18 @@ def main() -> None:
 
         say({"ready": True})
         for line in sys.stdin.buffer:
-            request = json.loads(line)
-            _limit_memory(base, request["memory"])
-            say(_answer(request, say))
+            say(_answer(json.loads(line), say, base))
 
 
-def _answer(request: dict[str, Any], say: Any) -> dict[str, Any]:
+def _answer(request: dict[str, Any], say: Any, base: int) -> dict[str, Any]:
     number = request["number"]
     try:
         network = _network(request["network"], request["network_digest"])
         query = _query(request)
         say({"begun": number})
         started = time.monotonic()
-        verdict = _verdict(network, query, request)
+        with _limited_memory(base, request["memory"]):
+            verdict = _verdict(network, query, request)
         seconds = time.monotonic() - started
     except InputError as error:
         return {"number": number, "error": str(error)}
@@ -149,15 +149,25 @@ def _virtual_bytes() -> int:
     return 0
 
 
-def _limit_memory(base: int, memory: float | None) -> None:
-    """A bound on what is reserved, for what grows faster than anybody looks from outside."""
+@contextmanager
+def _limited_memory(base: int, memory: float | None) -> Iterator[None]:
+    """A bound on what is reserved, for what grows faster than anybody looks from outside.
+
+    Not while files are read, which reserves more than it needs.
+    """
     if memory is None or not base:
+        yield
         return
     import resource
 
-    with suppress(OSError, ValueError):
-        _, hard = resource.getrlimit(resource.RLIMIT_AS)
-        resource.setrlimit(resource.RLIMIT_AS, (base + int(memory) + _RESERVE, hard))
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    try:
+        with suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_AS, (base + int(memory) + _RESERVE, before[1]))
+        yield
+    finally:
+        with suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_AS, before)
 
 
 def _end_with_parent() -> None:
