@@ -1,18 +1,25 @@
-"""The results file: a row for every tool on every instance, appended as soon as it is known."""
+"""The results file: a row for every tool on every instance, appended as soon as it is known.
+
+A row is one line, written and synced with one call, so that a run that is killed loses none; a
+line that was cut off is dropped, and its instance run again. Two runs cannot share a file.
+"""
 
 from __future__ import annotations
 
 import csv
 import io
-from dataclasses import astuple, dataclass
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 
-from relucert.errors import FileError
-from relucert.read.files import read_text
+from relucert.errors import FileError, UsageError
+from relucert.read.files import read_bytes
 from relucert.report.records import csv_text
 from relucert.write.files import write_atomically
 
-__all__ = ["CONFIRMED", "OWN_NAME", "Measurement", "append", "resume", "status_of"]
+__all__ = ["CONFIRMED", "OWN_NAME", "Measurement", "append", "locked", "resume", "status_of"]
 
 OWN_NAME = "relucert"
 CONFIRMED = "confirmed"
@@ -76,22 +83,78 @@ def resume(results: Path | None) -> list[Measurement]:
     """
     if results is None or not results.exists() or results.stat().st_size == 0:
         return []
-    text = read_text(results)
-    whole = text[: text.rfind("\n") + 1]
+    whole, cut_off = _lines(results)
+    if not whole:
+        if not csv_text(_COLUMNS, []).encode().startswith(cut_off):
+            raise _no_results(results)
+        write_atomically(results, "")
+        return []
     try:
         rows = list(csv.reader(io.StringIO(whole)))
     except csv.Error as error:
         raise FileError(results, f"is not a table ({error})") from None
     if not rows or tuple(rows[0]) not in (_COLUMNS, _OLD_COLUMNS):
-        raise FileError(results, f"is not a results file: the header is not {','.join(_COLUMNS)}")
+        raise _no_results(results)
     old = tuple(rows[0]) == _OLD_COLUMNS
     cells = [[*row, OWN_NAME, ""] if old else row for row in rows[1:]]
     found = [_measurement(results, number, row) for number, row in enumerate(cells, start=2)]
     if old:
         write_atomically(results, csv_text(_COLUMNS, cells))
-    elif whole != text:
+    elif cut_off:
         write_atomically(results, whole)
     return found
+
+
+def _lines(results: Path) -> tuple[str, bytes]:
+    """The whole lines of the file, and what follows the last of them."""
+    content = read_bytes(results)
+    end = content.rfind(b"\n") + 1
+    try:
+        return content[:end].decode("utf-8"), content[end:]
+    except UnicodeDecodeError as error:
+        raise FileError(results, "is not UTF-8 text", f"byte {error.start}") from None
+
+
+def _no_results(results: Path) -> FileError:
+    return FileError(results, f"is not a results file: the header is not {','.join(_COLUMNS)}")
+
+
+@contextmanager
+def locked(results: Path | None) -> Iterator[None]:
+    """Nobody else works with the file meanwhile; raises UsageError where somebody does.
+
+    The lock is on a file beside it, whose name begins with a dot, and ends with the process.
+    """
+    if results is None:
+        yield
+        return
+    try:
+        import fcntl
+    except ImportError:  # Windows: nothing guards against two at once
+        yield
+        return
+    path = results.with_name(f".{results.name}.lock")
+    try:
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    except OSError as error:
+        raise _cannot_be_written(results, error) from None
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        ours = path.stat().st_ino == os.fstat(handle).st_ino  # not one just removed
+    except OSError:
+        ours = False
+    if not ours:
+        os.close(handle)
+        raise UsageError(f"another relucert writes {results}: wait, or name another file")
+    try:
+        yield
+    finally:
+        path.unlink(missing_ok=True)
+        os.close(handle)
+
+
+def _cannot_be_written(results: Path, error: OSError) -> FileError:
+    return FileError(results, f"cannot be written ({error.strerror or error})")
 
 
 def _measurement(results: Path, number: int, row: list[str]) -> Measurement:
@@ -110,12 +173,23 @@ def append(results: Path | None, row: Measurement) -> None:
     """Add a row at the end; raises FileError when the file cannot be written."""
     if results is None:
         return
-    cells = ["" if cell is None else cell for cell in astuple(row)]
+    one_line = replace(row, detail=" ".join(row.detail.split()))
+    cells = ["" if cell is None else cell for cell in astuple(one_line)]
     text = csv_text(_COLUMNS, [cells])
     try:
-        if results.exists() and results.stat().st_size:
-            text = text[text.index("\n") + 1 :]
-        with results.open("a", encoding="utf-8") as file:
-            file.write(text)
+        handle = os.open(results, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o666)
     except OSError as error:
-        raise FileError(results, f"cannot be written ({error.strerror or error})") from None
+        raise _cannot_be_written(results, error) from None
+    try:
+        before = os.fstat(handle).st_size
+        data = (text[text.index("\n") + 1 :] if before else text).encode()
+        try:
+            if os.write(handle, data) != len(data):
+                raise OSError("only a part could be written: is the disk full?")
+            os.fsync(handle)
+        except OSError as error:
+            with suppress(OSError):  # what is no file on a disk cannot be cut
+                os.ftruncate(handle, before)
+            raise _cannot_be_written(results, error) from None
+    finally:
+        os.close(handle)

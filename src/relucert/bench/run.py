@@ -20,7 +20,7 @@ from relucert.bench.instances import Instance
 from relucert.bench.options import BenchOptions
 from relucert.bench.own import measure_alone
 from relucert.bench.peers import Peer, own_tool
-from relucert.bench.results import OWN_NAME, Measurement, append, resume
+from relucert.bench.results import OWN_NAME, Measurement, append, locked, resume
 from relucert.errors import FileError, UsageError
 
 __all__ = ["run_bench"]
@@ -40,8 +40,20 @@ def run_bench(
     peers: with any, relucert is run and timed from outside like them, one after another on each
     instance, the order turned round from one to the next. ``report`` is called once for every
     new row. Ctrl-C ends the running processes, keeps what is done and is raised on. Raises
-    UsageError when there are peers and an instance has no time limit.
+    UsageError when there are peers and an instance has no time limit, or when another run
+    writes the results file.
     """
+    with locked(results):
+        return _run(instances, options, results, report, peers)
+
+
+def _run(
+    instances: Sequence[Instance],
+    options: BenchOptions,
+    results: Path | None,
+    report: Callable[[Measurement], None] | None,
+    peers: Sequence[Peer],
+) -> list[Measurement]:
     tools = [own_tool(options), *peers] if peers else []
     names = [tool.name for tool in tools] or [OWN_NAME]
     _check(instances, options, tools)
