@@ -12,7 +12,7 @@ from support.sweep_workers import fake, poisoned
 from relucert.errors import InputError, SolverError
 from relucert.query import Decision
 from relucert.sweep import child as child_module
-from relucert.sweep.child import Stopped, allow_children, stop_children
+from relucert.sweep.child import Stopped, allow_children, reap_children, stop_children
 from relucert.sweep.items import DataFile, Item, NetworkFile, make_plan
 from relucert.sweep.settings import Settings
 from relucert.sweep.supervise import Orders, run_chunk
@@ -26,6 +26,7 @@ def _no_child_left():
     allow_children()
     yield
     stop_children()
+    reap_children()
     allow_children()
     assert not child_module._children
 
@@ -106,6 +107,22 @@ def test_all_that_a_killed_worker_started_is_killed(tmp_path):
     while alive(int(note.read_text())) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not alive(int(note.read_text()))
+
+
+def test_what_an_item_leaves_behind_does_not_burden_the_next():
+    """Each row keeps 150 MiB: with 400 MiB a worker that was kept would fail at the third."""
+    hoard = """
+        say({"begun": request["number"], "resident": 10 * 2**20})
+        held = globals().setdefault("held", []); held.append(bytearray(150 * 2**20))
+        time.sleep(0.4)
+        say({"number": request["number"], "verdict": "proved", "how": "bounds", "seconds": 0.4,
+             "resident": 160 * 2**20, "detail": "", "witness": []})
+        continue
+    """.strip()
+    command = fake(hoard, bad='request["row"]')
+    rows = results(command, memory=400.0 * MIB)
+    assert [row.verdict for row in rows] == ["proved"] * 3
+    assert all(150 * MIB < row.peak_bytes < 300 * MIB for row in rows)
 
 
 def test_one_death_is_forgiven(tmp_path):

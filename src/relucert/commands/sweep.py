@@ -135,6 +135,7 @@ def _run(
         with opened(cluster, min(jobs, len(left))) as engine:
             _work(folder, items, len(left), settings, engine)
     except KeyboardInterrupt:
+        folder.journal.reread()
         done = len(items) - sum(item.key not in folder.journal.rows for item in items)
         say(
             f"relucert: interrupted: {done} of {len(items)} items done and kept; "

@@ -22,7 +22,15 @@ from typing import Any, NoReturn
 from relucert.bench.processes import MARK, Family
 from relucert.errors import SolverError
 
-__all__ = ["WORKER", "Child", "Ended", "Stopped", "allow_children", "stop_children"]
+__all__ = [
+    "WORKER",
+    "Child",
+    "Ended",
+    "Stopped",
+    "allow_children",
+    "reap_children",
+    "stop_children",
+]
 
 WORKER = (sys.executable, "-P", "-m", "relucert.sweep.worker")
 
@@ -31,6 +39,7 @@ _READING_SECONDS = 120.0
 _GRACE_SECONDS, _GRACE_SHARE = 2.0, 0.1
 _LOOK_SECONDS = 0.2
 _MEMORY_SLACK = 1.1
+_KEPT_SHARE, _KEPT_BYTES = 0.1, 64 * 2**20
 _LONGEST_ANSWER = 64 * 2**20
 _MOST_ERRORS = 4 * 2**20
 _LAST_WORDS = 300
@@ -54,12 +63,20 @@ class Ended(Exception):  # noqa: N818 (an outcome of an item, not a fault of thi
 
 
 def stop_children() -> None:
-    """Kill all children of this process; whoever waits for one of them gets `Stopped`."""
+    """Kill all children of this process; whoever waits for one of them gets `Stopped`.
+
+    When nobody waits any more, `reap_children` clears away what is left of them.
+    """
     _stopping.set()
     with _registry:
         for child in _children:
             child.family.kill()
-        _children.clear()
+
+
+def reap_children() -> None:
+    """End and forget all children; no thread may be asking one of them."""
+    for child in list(_children):
+        child.kill()
 
 
 def allow_children() -> None:
@@ -78,9 +95,10 @@ class Child:
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 (lives as long as the child)
         self._rest = b""
         self._peak = 0
+        self._at_first: int | None = None
         self._looked = 0.0
         mark = secrets.token_hex(16)
-        environment = {**dict.fromkeys(_THREADS, "1"), "PYTHONUNBUFFERED": "1", **os.environ}
+        environment = os.environ | dict.fromkeys(_THREADS, "1")
         with _registry:
             if _stopping.is_set():
                 raise Stopped
@@ -127,11 +145,18 @@ class Child:
             answer = self._answer(limit)
             if answer.get("begun") == number:
                 self._started = time.monotonic()
+                if self._at_first is None and isinstance(answer.get("resident"), int):
+                    self._at_first = answer["resident"]
                 limit = seconds * (1.0 + _GRACE_SHARE) + _GRACE_SECONDS
             elif answer.get("number") == number:
                 return answer, self._peak
             else:
                 self._end("nonsense", f"the worker answered {str(answer)[:_LAST_WORDS]}")
+
+    def worn_out(self, resident: int) -> bool:
+        """Whether it holds much more than before its first item, which the next would miss."""
+        most = (self._at_first or resident) + _KEPT_SHARE * self.memory + _KEPT_BYTES
+        return resident > most
 
     def _send(self, line: bytes) -> None:
         try:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from relucert.errors import SolverError, UsageError
-from relucert.sweep.child import allow_children, stop_children
+from relucert.sweep.child import allow_children, reap_children, stop_children
 
 __all__ = ["Engine", "opened"]
 
@@ -58,6 +58,7 @@ def _local(jobs: int) -> Iterator[Engine]:
     finally:
         stop_children()
         executor.shutdown(wait=True, cancel_futures=True)
+        reap_children()
 
 
 @contextmanager

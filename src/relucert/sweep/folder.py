@@ -9,6 +9,7 @@ The results are written beside them at the end (see `relucert.sweep.results`).
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -29,6 +30,7 @@ __all__ = ["JOURNAL", "RECORD", "SweepFolder", "recorded_seed"]
 
 FORMAT = 1
 RECORD, JOURNAL, _LOCK = "sweep.json", "journal", ".lock"
+_NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
 
 
 def recorded_seed(folder: Path) -> int | None:
@@ -193,6 +195,7 @@ def _locked(folder: Path) -> int:
             f"another relucert works in {folder}: wait for it, or choose another -o"
         ) from None
     except OSError as error:
-        os.close(handle)
-        raise FileError(path, f"cannot be locked ({error.strerror or error})") from None
+        if error.errno not in _NO_LOCKS:  # those file systems know no locks
+            os.close(handle)
+            raise FileError(path, f"cannot be locked ({error.strerror or error})") from None
     return handle

@@ -136,7 +136,7 @@ class Journal:
     """
 
     def __init__(self, path: Path, digest: str) -> None:
-        self.path = path
+        self.path, self._digest = path, digest
         rows, self.set_aside = read_journal(path, digest)
         self._rows = rows
         if self.set_aside:
@@ -175,6 +175,10 @@ class Journal:
             raise _failed(self.path, "written", error) from None
         for row in rows:
             self._rows.setdefault(row.key, row)
+
+    def reread(self) -> None:
+        """Take the rows from the file, after an interrupt that may have come during `append`."""
+        self._rows, _ = read_journal(self.path, self._digest)
 
     def close(self) -> None:
         """Nothing can be appended any more."""

@@ -16,7 +16,7 @@ from typing import Any
 from relucert import __version__
 from relucert.errors import InputError, SolverError
 from relucert.limits import resident_bytes, usable_bytes, usable_cores
-from relucert.sweep.child import WORKER, Child, Ended, stop_children
+from relucert.sweep.child import WORKER, Child, Ended, reap_children, stop_children
 from relucert.sweep.items import Item
 from relucert.sweep.journal import Row
 from relucert.sweep.settings import Settings
@@ -28,6 +28,7 @@ _ATTEMPTS = 2
 _STARTS = 3
 _REASONS = {"time": Reason.TIME, "memory": Reason.MEMORY}
 _own = threading.local()
+atexit.register(reap_children)
 atexit.register(stop_children)
 
 
@@ -98,6 +99,8 @@ def _asked(orders: Orders, item: Item) -> Row:
             max(peak, int(answer["resident"])), answer["detail"], tuple(answer["witness"]),
         )  # fmt: skip
         row.check()
+        if child.worn_out(answer["resident"]):
+            child.kill()
     except (KeyError, TypeError, ValueError, OverflowError):
         child.kill()
         raise Ended("nonsense", f"the worker answered {str(answer)[:300]}", 0.0, peak) from None

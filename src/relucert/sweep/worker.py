@@ -1,8 +1,8 @@
 """The worker process: reads items from standard input, answers on standard output.
 
 ``python -m relucert.sweep.worker``; one JSON object a line each way. It says ``{"ready": true}``
-when all is imported; for every item ``{"begun": number}`` when its files are read, and then the
-answer. What libraries print goes to standard error. It ends with its standard input, and on
+when all is imported; for every item ``{"begun": number, ...}`` when its files are read, and then
+the answer. What libraries print goes to standard error. It ends with its standard input, and on
 Linux with the thread that started it.
 """
 
@@ -62,7 +62,7 @@ def _answer(request: dict[str, Any], say: Any, base: int) -> dict[str, Any]:
     try:
         network = _network(request["network"], request["network_digest"])
         query = _query(request)
-        say({"begun": number})
+        say({"begun": number, "resident": resident_bytes()})
         started = time.monotonic()
         with _limited_memory(base, request["memory"]):
             verdict = _verdict(network, query, request)
