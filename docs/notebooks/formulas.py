@@ -19,7 +19,7 @@ from dataclasses import dataclass
 
 from reductions.problems import Satisfiability
 
-__all__ = ["Limits", "TypedFormula", "quoted", "read_formula"]
+__all__ = ["PageLimits", "TypedFormula", "quoted", "read_formula"]
 
 LONGEST_TEXT = 2000
 _HOW = "Write clauses such as <code>(a or not b)</code>, with <code>and</code> between them."
@@ -39,7 +39,7 @@ _HEADER = re.compile(r"p\s+cnf\s+[0-9]+\s+[0-9]+\s*")
 
 
 @dataclass(frozen=True)
-class Limits:
+class PageLimits:
     """What a page shows in full: variables, clauses, and literals of one clause."""
 
     variables: int = 8
@@ -80,9 +80,9 @@ def quoted(text: str) -> str:
     return f"<code>{''.join(c if c.isalnum() else f'&#{ord(c)};' for c in short)}</code>"
 
 
-def read_formula(text: str, limits: Limits | None = None) -> TypedFormula | str:
+def read_formula(text: str, limits: PageLimits | None = None) -> TypedFormula | str:
     """The formula, or one sentence (Markdown) about what is wrong and what to do."""
-    limits = limits or Limits()
+    limits = limits or PageLimits()
     if len(text) > LONGEST_TEXT:
         return f"The text has {len(text):,} characters; this page reads up to {LONGEST_TEXT:,}."
     if not text.strip():
@@ -104,7 +104,7 @@ def _checked(count: int, limit: int, what: str) -> None:
         raise _MistakeError(f"The formula has {count:,} {what}; this page takes up to {limit}.")
 
 
-def _checked_clauses(clauses: list[list[int]], limits: Limits) -> tuple[tuple[int, ...], ...]:
+def _checked_clauses(clauses: list[list[int]], limits: PageLimits) -> tuple[tuple[int, ...], ...]:
     _checked(len(clauses), limits.clauses, "clauses")
     for number, clause in enumerate(clauses, 1):
         if len(clause) > limits.literals:
@@ -118,7 +118,7 @@ def _checked_clauses(clauses: list[list[int]], limits: Limits) -> tuple[tuple[in
 # Numbers.
 
 
-def _in_numbers(lines: list[str], limits: Limits) -> TypedFormula:
+def _in_numbers(lines: list[str], limits: PageLimits) -> TypedFormula:
     clauses: list[list[int]] = []
     declared: tuple[int, int] | None = None
     for number, line in enumerate(lines, 1):
@@ -154,7 +154,7 @@ def _in_numbers(lines: list[str], limits: Limits) -> TypedFormula:
     )
 
 
-def _numbered_clause(number: int, line: str, limits: Limits) -> list[int]:
+def _numbered_clause(number: int, line: str, limits: PageLimits) -> list[int]:
     words = line.split()
     where = f"Line {number}, {quoted(line.strip())}:"
     for word in words:
@@ -224,7 +224,7 @@ def _kind_of(word: str, line: int) -> str:
     return "name"
 
 
-def _in_words(text: str, limits: Limits) -> TypedFormula:
+def _in_words(text: str, limits: PageLimits) -> TypedFormula:
     clauses = _Reader(_tokens(text)).clauses()
     names = tuple(dict.fromkeys(name for clause in clauses for name, _ in clause))
     _checked(len(names), limits.variables, "variables")

@@ -71,7 +71,7 @@ def _state(notebook: Path) -> str:
     found = hashlib.sha256(notebook.read_bytes())
     shared = [
         *Path(__file__).parent.glob("*.py"),
-        FOLDER / "course.py",
+        *FOLDER.glob("[a-z]*.py"),  # what notebooks share
         *(ROOT / "instances/digits").glob("*.*"),
     ]
     for path in sorted(

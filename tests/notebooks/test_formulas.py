@@ -15,9 +15,9 @@ try:
 finally:
     sys.path.remove(str(_FOLDER))
 
-read_formula, Limits, TypedFormula = (
+read_formula, PageLimits, TypedFormula = (
     formulas.read_formula,
-    formulas.Limits,
+    formulas.PageLimits,
     formulas.TypedFormula,
 )
 
@@ -87,10 +87,10 @@ def test_mistakes_are_answered(text, words):
 
 
 def test_limits_are_those_of_the_page():
-    assert isinstance(read_formula("a or b\nc", Limits(3, 2, 2)), TypedFormula)
-    assert "up to 2" in read_formula("a or b\nc", Limits(2, 2, 2))
-    assert "up to 1" in read_formula("a or b\nc", Limits(3, 1, 2))
-    assert "up to 1" in read_formula("a or b\nc", Limits(3, 2, 1))
+    assert isinstance(read_formula("a or b\nc", PageLimits(3, 2, 2)), TypedFormula)
+    assert "up to 2" in read_formula("a or b\nc", PageLimits(2, 2, 2))
+    assert "up to 1" in read_formula("a or b\nc", PageLimits(3, 1, 2))
+    assert "up to 1" in read_formula("a or b\nc", PageLimits(3, 2, 1))
 
 
 def test_formulas_are_shown():

@@ -54,12 +54,20 @@ class Control:
 CONTROLS = {
     "01_what_a_verifier_does": Control("size of the ball", keys=("Home",)),
     "02_the_milp_encoding": Control("bounds loosened", keys=("End",)),
+    "03_from_3sat_to_data": Control("formula", text="(a or b or c) and (not a)"),
     "05_robust_memorizers": Control("points", text="0, 0, 1\n1, 1, 2"),
     "08_what_a_proof_is": Control("leave out a line"),
 }
 
 # What a student may type, and words of the line that answers it.
 MISTAKES = {
+    "03_from_3sat_to_data": (
+        (Control("formula", text="(a or"), "never closed"),
+        (Control("formula", text="1 0 -2"), "0 is no literal"),
+        (Control("formula", text=" ".join(map(str, range(1, 41)))), "40 variables"),
+        (Control("formula", text="`$<b>"), "is not read here"),
+        (Control("formula", text=" "), "no formula yet"),
+    ),
     "05_robust_memorizers": (
         (Control("points", text="0, x, 1\n1, 1, 2"), "coordinates are decimals"),
         (Control("points", text="0, 1e999999999, 1\n1, 1, 2"), "coordinates are decimals"),
