@@ -133,6 +133,8 @@ def _run(
         say(f"relucert: {len(items) - len(left)} of {len(items)} items are done, going on")
     try:
         with opened(cluster, min(jobs, len(left))) as engine:
+            if cluster is not None:
+                say(f"relucert: runs on {engine.words}")
             _work(folder, items, len(left), settings, engine)
     except KeyboardInterrupt:
         folder.journal.reread()

@@ -6,6 +6,8 @@ workers, on any machines; or the ranks of an MPI job.
 
 from __future__ import annotations
 
+import logging
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -18,6 +20,7 @@ from relucert.sweep.child import allow_children, reap_children, stop_children
 __all__ = ["Engine", "opened"]
 
 _CONNECT_SECONDS = "20s"
+_PATIENCE_SECONDS, _CLOSE_SECONDS = 60.0, 5.0
 
 
 @dataclass(frozen=True)
@@ -64,24 +67,57 @@ def _local(jobs: int) -> Iterator[Engine]:
 @contextmanager
 def _dask(address: str) -> Iterator[Engine]:
     try:
-        from distributed import Client
+        import distributed
     except ImportError:
         raise SolverError("--cluster dask:// needs Dask: pip install 'relucert[cluster]'") from None
-    try:
-        client: Any = Client(address, timeout=_CONNECT_SECONDS, set_as_default=False)
-    except (OSError, ValueError, ImportError) as error:
-        words = str(error).split("\n")[0] or type(error).__name__
-        raise UsageError(f"no Dask scheduler answers at {address} ({words})") from None
+    with _silenced("distributed", "distributed.client", "tornado", "concurrent.futures"):
+        try:
+            client = distributed.Client(address, timeout=_CONNECT_SECONDS, set_as_default=False)
+        except (OSError, ValueError, ImportError) as error:
+            words = str(error).split("\n")[0] or type(error).__name__
+            raise UsageError(f"no Dask scheduler answers at {address} ({words})") from None
+        try:
+            yield _dask_engine(client, address)
+        finally:
+            with suppress(Exception):  # the scheduler may be gone
+                client.close(timeout=_CLOSE_SECONDS)
 
-    def slots() -> int:
-        with suppress(OSError, RuntimeError):
-            return max(1, int(sum(client.nthreads().values())))
-        return 1
 
+@contextmanager
+def _silenced(*names: str) -> Iterator[None]:
+    """What these libraries log about a connection that is lost is said here in one line."""
+    loggers = [logging.getLogger(name) for name in names]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL)
     try:
-        yield Engine(client.get_executor(), slots, f"Dask at {address}, {slots()} threads")
+        yield
     finally:
-        client.close()
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
+
+
+def _dask_engine(client: Any, address: str) -> Engine:
+    answered = time.monotonic()
+
+    def threads() -> int:
+        nonlocal answered
+        try:
+            count = int(sum(client.nthreads().values()))
+        except Exception as error:
+            # While Dask connects again it raises whatever it comes across.
+            if time.monotonic() - answered > _PATIENCE_SECONDS or client.status == "closed":
+                raise SolverError(
+                    f"the Dask scheduler at {address} is gone; what is done is kept: "
+                    "the same command goes on"
+                ) from error
+            return 0
+        answered = time.monotonic()
+        return count
+
+    count = threads()
+    words = f"Dask at {address}, {count} threads" + ("" if count else ": waiting for workers")
+    return Engine(client.get_executor(), lambda: max(1, threads()), words)
 
 
 @contextmanager

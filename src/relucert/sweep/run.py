@@ -71,8 +71,17 @@ class _Loop:
         while self.waiting and len(self.running) < _AHEAD * self._slots:
             size = min(self._chunk_size(), len(self.waiting))
             chunk = [self.waiting.popleft() for _ in range(size)]
-            future = self._engine.executor.submit(run_chunk, self._orders, chunk)
-            self.running[future] = chunk
+            self.running[self._submitted(chunk)] = chunk
+
+    def _submitted(self, chunk: list[Item]) -> Future[list[Row]]:
+        try:
+            return self._engine.executor.submit(run_chunk, self._orders, chunk)
+        except Exception as error:
+            words = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+            raise SolverError(
+                f"the executor takes no more work ({words}); what is done is kept: "
+                "the same command goes on"
+            ) from error
 
     def _chunk_size(self) -> int:
         """As many as take about the time of a chunk, and near the end no more than others get."""
