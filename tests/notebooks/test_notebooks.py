@@ -55,6 +55,7 @@ CONTROLS = {
     "01_what_a_verifier_does": Control("size of the ball", keys=("Home",)),
     "02_the_milp_encoding": Control("bounds loosened", keys=("End",)),
     "03_from_3sat_to_data": Control("formula", text="(a or b or c) and (not a)"),
+    "04_verification_is_maxsat": Control("formula", text="1 2\n-1 3\n-3"),
     "05_robust_memorizers": Control("points", text="0, 0, 1\n1, 1, 2"),
     "08_what_a_proof_is": Control("leave out a line"),
 }
@@ -67,6 +68,11 @@ MISTAKES = {
         (Control("formula", text=" ".join(map(str, range(1, 41)))), "40 variables"),
         (Control("formula", text="`$<b>"), "is not read here"),
         (Control("formula", text=" "), "no formula yet"),
+    ),
+    "04_verification_is_maxsat": (
+        (Control("formula", text="a or b and c"), "into parentheses"),
+        (Control("formula", text="1\n0\n"), "0 is no literal"),
+        (Control("formula", text="\n".join(["1 2 -3"] * 17)), "17 clauses"),
     ),
     "05_robust_memorizers": (
         (Control("points", text="0, x, 1\n1, 1, 2"), "coordinates are decimals"),
