@@ -141,6 +141,44 @@ def test_a_finished_sweep_does_nothing_again(undisturbed):
     assert found(undisturbed) == results
 
 
+def test_the_summary_as_json(undisturbed, capsys):
+    assert run([*arguments(undisturbed), "--json"]) == 1
+    record = json.loads(capsys.readouterr().out)
+    assert record["settings"]["seed"] == 7
+    assert [(one["network"], one["radius"]) for one in record["totals"]] == [
+        (name, radius) for name in SMALL for radius in ("0.01", "0.03", "0.05")
+    ]
+    for one in record["totals"]:
+        assert one["points"] == one["proved"] + one["violated"] + one["unknown"] == 10
+        assert one["certified_accuracy"] == one["proved"] / 10
+
+
+def test_without_a_terminal_a_line_tells_how_far_it_is(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("relucert.commands.sweep._SAY_SECONDS", 0.0)
+    assert run([*arguments(tmp_path / "r", SMALL[:1], "0-3", "0.01,0.02"), "--jobs", "1"]) == 0
+    lines = [line for line in capsys.readouterr().err.splitlines() if " done: " in line]
+    assert "8 of 8 done: 0 violated, 0 unknown" in lines[-1]
+    assert re.search(r" · [\d.]+/s, 0 s left", lines[-1])
+
+
+def test_labels_are_renamed_as_a_network_says(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    Path("p.csv").write_text("x,y,label\n0,0,7\n1,0,9\n0,1,9\n1,1,7\n")
+    words = ["p.csv", "--ratio", "0.5", "--seed", "1"]
+    assert run(["memorize", *words, "-o", "deep.npz"]) == 0
+    wide = ["--construction", "wide", "-o", "wide.onnx"]
+    assert run(["memorize", *words, *wide]) == 0
+    sweep = ["--data", "p.csv", "--radius", "0.1,1", "-o", "r", "--jobs", "1"]
+    assert run(["certify", "deep.npz", "wide.onnx", *sweep]) == 1
+    assert "label map: 7->1, 9->2" in capsys.readouterr().err
+    with Path("r", RESULTS).open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["label"] for row in rows[:4]] == ["1", "2", "2", "1"]
+    assert {row["verdict"] for row in rows if row["radius"] == "0.1"} == {"proved"}
+    assert {row["verdict"] for row in rows if row["radius"] == "1"} == {"violated"}
+    assert "7-&gt;1" in Path("r/report.html").read_text()
+
+
 def test_networks_may_have_moved(undisturbed, tmp_path, monkeypatch):
     for name in (*SMALL, "test_points.npz"):
         (tmp_path / name).write_bytes((DIGITS / name).read_bytes())

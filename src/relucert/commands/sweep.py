@@ -248,7 +248,10 @@ def _facts(plan: Plan, settings: Settings) -> list[tuple[str, str]]:
         ("points", str(len(plan.rows))),
         ("radii", ", ".join(plan.radii)),
         ("clip", clip),
-        *((f"network {network.name}", f"digest {network.digest}") for network in plan.networks),
+        *(
+            (f"network {network.name}", f"digest {network.digest}{note and f'; labels: {note}'}")
+            for network, note in zip(plan.networks, plan.notes, strict=True)
+        ),
         *record.items(),
     ]
 
