@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from relucert.cli.options import DATA, ENGINES, FILE, OUTPUT, RATIONALS, SOLVING, limited, seeded
+from relucert.errors import UsageError
 
 __all__ = ["COMMANDS"]
 
@@ -33,6 +34,9 @@ __all__ = ["COMMANDS"]
                    "until a time limit ends it.")  # fmt: skip
 @click.option("--witness-out", type=FILE, default=None,
               help="Write counterexamples: a file, or with --data a folder.")  # fmt: skip
+@click.option("--result-file", type=FILE, default=None,
+              help="Also write the answer to a PROPERTY as the competition VNN-COMP wants it: sat "
+                   "with a counterexample, unsat, timeout, unknown or error.")  # fmt: skip
 @click.option("--proof", "proof_path", type=FILE, default=None,
               help="Write and check a proof: a file (.rcp), or with --data a folder.")  # fmt: skip
 @click.option("--exact-check", is_flag=True,
@@ -54,10 +58,14 @@ def certify(files: tuple[Path, ...], **arguments: Any) -> int:
     if arguments["output"] is not None:
         from relucert.commands.sweep import sweep_command
 
+        if arguments["result_file"] is not None:
+            raise UsageError("--result-file is for one PROPERTY; the folder of -o has tables")
         return sweep_command(files, **limited(arguments))
     from relucert.commands.certify import certify_command, one_question
+    from relucert.commands.competition import errors_recorded
 
-    return certify_command(**one_question(files, **seeded(arguments)))
+    with errors_recorded(arguments["result_file"]):
+        return certify_command(**one_question(files, **seeded(arguments)))
 
 
 @click.command()

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from relucert.batch import Point, run_all
+from relucert.commands.competition import time_left, write_answer
 from relucert.commands.questions import read_questions
 from relucert.commands.screen import Bar, header, print_json, progress_bar, say
 from relucert.commands.semantics import Semantics, witness_text
@@ -48,6 +49,8 @@ def one_question(
     Raises UsageError for more than that, which is a sweep and needs a folder.
     """
     networks = [path for path in files if ".vnnlib" not in path.suffixes]
+    if data is not None and others["result_file"] is not None:
+        raise UsageError("--result-file is for a PROPERTY; for points there is --csv")
     if data is None and len(files) > 2:
         raise UsageError("without --data, give one NETWORK and one PROPERTY")
     if data is not None and len(networks) == len(files) > 1:
@@ -87,12 +90,15 @@ def certify_command(
     seed: int,
     as_json: bool,
     csv_path: Path | None,
+    result_file: Path | None,
 ) -> int:
     """Run the command; returns the exit code. ``norm`` is "linf", the only one there is."""
+    started = time.monotonic()
     jobs = jobs or usable_cores()
     source, radius = _source(property_path, data, radius, clip)
     check_target(csv_path)
     check_target(witness_out, folder=data is not None)
+    check_target(result_file)
     network = read_network(network_path)
     meaning = Semantics.wanted(semantics, network_path, network, proof_path is not None)
     proofs = _proofs(
@@ -111,7 +117,9 @@ def certify_command(
     if property_path is not None:
         query = read_vnnlib(source)
         memorization = None
+        timeout = time_left(timeout, started, result_file)
         items, rows, whole = _one_property(query, question)
+        write_answer(result_file, network_path, network, query, items[0].verdict)
     else:
         questions = read_questions(
             source, network, selection=selection, label_column=label_column, decision=decision,

@@ -36,7 +36,14 @@ from relucert.verdict import (
 )
 from relucert.verify import Outcome, certify
 
-__all__ = ["certify_float32", "enlarged", "float32_box", "float32_runs", "with_float32_run"]
+__all__ = [
+    "certify_float32",
+    "enlarged",
+    "float32_box",
+    "float32_end",
+    "float32_runs",
+    "with_float32_run",
+]
 
 _SAMPLES = 64
 
@@ -131,14 +138,18 @@ def float32_box(box: Box) -> Box:
     """
     ends = []
     for values, downward in ((box.lower, True), (box.upper, False)):
-        moved = [_float32_end(value, downward) for value in values]
+        moved = [float32_end(value, downward) for value in values]
         if not all(map(math.isfinite, moved)):
             raise QueryError("an end of the box is beyond the range of float32")
         ends.append(tuple(Fraction(value) for value in moved))
     return Box(ends[0], ends[1])
 
 
-def _float32_end(value: Fraction, downward: bool) -> float:
+def float32_end(value: Fraction, downward: bool) -> float:
+    """The largest float32 that is not above ``value``; upward, the smallest not below it.
+
+    Infinite beyond the range of float32.
+    """
     with np.errstate(over="ignore"):
         wide = float_below(value) if downward else float_above(value)
         nearest = np.float32(wide)
@@ -214,8 +225,8 @@ def _near(verdict: Verdict, box: Box) -> Iterator[np.ndarray]:
 
 def _inside(wanted: np.ndarray, box: Box) -> np.ndarray | None:
     """The nearest float32 point in the box; None where a side of the box holds no float32."""
-    low = np.array([-_float32_end(-value, True) for value in box.lower])
-    high = np.array([_float32_end(value, True) for value in box.upper])
+    low = np.array([-float32_end(-value, True) for value in box.lower])
+    high = np.array([float32_end(value, True) for value in box.upper])
     if bool((low > high).any()):
         return None
     return np.asarray(np.clip(wanted, low, high), dtype=np.float32)
