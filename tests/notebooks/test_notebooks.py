@@ -57,6 +57,7 @@ CONTROLS = {
     "03_from_3sat_to_data": Control("formula", text="(a or b or c) and (not a)"),
     "04_verification_is_maxsat": Control("formula", text="1 2\n-1 3\n-3"),
     "05_robust_memorizers": Control("points", text="0, 0, 1\n1, 1, 2"),
+    "06_how_hardness_grows": Control("limit of dead ends", keys=("Home",)),
     "08_what_a_proof_is": Control("leave out a line"),
 }
 
