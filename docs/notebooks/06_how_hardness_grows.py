@@ -300,8 +300,8 @@ def _(rules, sizes):
         years = 2 ** ((300 - sizes[0]) / more) * 1e-3 / 3.15e7
         digits = 10 ** math.floor(math.log10(years))
         reach = f"{round(years / digits) * digits:,g} years"
-        if years < 1:
-            reach = f"{max(1, round(years * 365 * 24)):,} hours"
+        if years < 2:
+            reach = f"{years * 365 * 24:,.1f} hours"
         return (
             f"*{name}*: {more:.1f} more variables double the median. **If** that went on up to 300 "
             f"variables, a search with 1000 dead ends a second would take about {reach}."

@@ -58,6 +58,7 @@ CONTROLS = {
     "04_verification_is_maxsat": Control("formula", text="1 2\n-1 3\n-3"),
     "05_robust_memorizers": Control("points", text="0, 0, 1\n1, 1, 2"),
     "06_how_hardness_grows": Control("limit of dead ends", keys=("Home",)),
+    "07_break_this_reduction": Control("as it should be"),
     "08_what_a_proof_is": Control("leave out a line"),
 }
 
@@ -82,6 +83,11 @@ MISTAKES = {
         (Control("points", text="0, 0, 1"), "this page takes 2 to 24"),
         (Control("points", text="0, 0, 1\n0, 0, 2"), "no network memorizes them"),
         (Control("points", text="`$<b>\n0, 0, 2"), "commas between them"),
+    ),
+    "07_break_this_reduction": (
+        (Control("your clauses", text="a or b or c or d"), "4 variables"),
+        (Control("your clauses", text="0"), "0 is no literal"),
+        (Control("your clauses", text="a xor b"), "is not read here"),
     ),
 }
 
