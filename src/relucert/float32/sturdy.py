@@ -26,8 +26,8 @@ from relucert.write.competition import is_decimal
 
 __all__ = ["Sturdy", "sturdiest"]
 
-_STEPS = 60
-_FIRST_STEP, _SLOWING = 0.25, 0.92
+_FIRST_STEPS, _STEPS, _SLOWING = (0.25, 0.01), 40, 0.9
+_SCALES, _SAMPLES, _FEW_INPUTS = (0.1, 0.03, 0.01, 0.003, 1e-3, 1e-4, 1e-5), 500, 30
 _CLEAR = 1e-5  # a depth, against the size of the outputs, that float32 does not undo
 
 Point = tuple[Fraction, ...]
@@ -128,22 +128,36 @@ def _is_single(ends: tuple[float, float]) -> bool:
 
 
 def _deeper(network: Network, case: Case, start: np.ndarray) -> np.ndarray:
-    """The point furthest inside an unsafe set on a descent that begins at ``start``."""
+    """The point furthest inside an unsafe set of those met by descents and samples near it.
+
+    Descents do with many inputs; samples with few, also in corners where descents zigzag.
+    """
     margins = Margins(case.unsafe)
     lower, upper = (np.clip(end, -1e300, 1e300) for end in case.box.enclosing_floats)
-    point = np.clip(start, lower, upper)[None]
-    best, least, step = point[0], np.inf, _FIRST_STEP
-    target = margins.each(network.evaluate(point)).argmin(axis=1)
+    best, least = np.clip(start, lower, upper), np.inf
+    generator = np.random.default_rng(0)
+
+    def note(points: np.ndarray, outputs: np.ndarray) -> None:
+        nonlocal best, least
+        found = margins.smallest(outputs)
+        place = int(np.where(np.isnan(found), np.inf, found).argmin())
+        if found[place] < least:
+            best, least = points[place], float(found[place])
+
     with np.errstate(all="ignore"):
-        for _ in range(_STEPS):
-            outputs, active = forward(network.layers, point)
-            margin = float(margins.smallest(outputs)[0])
-            if margin < least:
-                best, least = point[0], margin
-            slope = backward(network.layers, active, margins.gradient(outputs, target))
-            radius = 0.5 * upper - 0.5 * lower
-            point = np.clip(point - step * radius * np.sign(slope), lower, upper)
-            step *= _SLOWING
+        radius = 0.5 * upper - 0.5 * lower
+        target = margins.each(network.evaluate(best[None])).argmin(axis=1)
+        for step in _FIRST_STEPS:
+            point = best[None]
+            for slower in step * _SLOWING ** np.arange(_STEPS):
+                outputs, active = forward(network.layers, point)
+                note(point, outputs)
+                slope = backward(network.layers, active, margins.gradient(outputs, target))
+                point = np.clip(point - slower * radius * np.sign(slope), lower, upper)
+        for scale in _SCALES if len(best) <= _FEW_INPUTS else ():
+            moves = scale * generator.normal(size=(_SAMPLES, len(best)))
+            points = np.clip(best + moves * radius, lower, upper)
+            note(points, network.evaluate(points))
     return np.asarray(best)
 
 
