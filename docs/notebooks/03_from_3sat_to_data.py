@@ -133,8 +133,8 @@ def _():
     - the sum of its literals' unit vectors for every clause, label $+1$;
     - the midpoint $(e_s + e_{\bar s}) / 2$, label $+1$.
 
-    Let $k$ be the number of literals in the largest clause, helper included. Any budget below
-    $1 / (2vk)$ will do.
+    Let $k$ be the number of literals in the largest clause, helper included (at least 2). Any
+    budget below $1 / (2vk)$ will do.
     """)
     return
 

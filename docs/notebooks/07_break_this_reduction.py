@@ -25,6 +25,7 @@ with app.setup(hide_code=True):
     from reductions.problems import NetworkVerification, NotAllEqualSatisfiability
     from relucert import RelucertError
 
+    LETTERS = "abcdef"  # what variables are called that nobody has named
     FOLDER = ROOT / "tests" / "reductions" / "broken_rules"
 
 
@@ -150,15 +151,14 @@ def _():
 def _(kind, rule, seed, tests):
     report = check_rule(rule, tests.value, seed.value)
 
-    def name(literal):
-        return ("" if literal > 0 else "¬") + "abcdefgh"[abs(literal) - 1]
-
     def in_words(instance):
         """The clauses of an instance, its variables called a, b, c."""
         clauses = [
-            "(" + (" ∨ ".join(map(name, clause)) or "empty") + ")" for clause in instance.clauses
+            "(" + (" ∨ ".join("¬" * (x < 0) + LETTERS[abs(x) - 1] for x in clause) or "empty") + ")"
+            for clause in instance.clauses
         ]
-        return f"{', '.join(clauses) or 'no clause'}; {instance.variables} variables"
+        plural = "s" * (instance.variables != 1)
+        return f"{', '.join(clauses) or 'no clause'}; {instance.variables} variable{plural}"
 
     def reason_in_words(reason):
         """What the check says, without the DIMACS text of the instance."""
@@ -182,7 +182,7 @@ def _(kind, rule, seed, tests):
             kind="danger",
         )
     _said
-    return name, reason_in_words, smallest, what
+    return reason_in_words, smallest, what
 
 
 @app.cell(hide_code=True)
@@ -194,14 +194,14 @@ def _():
     the target. In a right rule the two columns agree. (Where they agree and the rule is wrong all
     the same, the target has *other* solutions, which are nobody's image.) For rules that make a
     network of at most two inputs the picture shows its output; hatched inputs are unsafe, that is,
-    solutions.
+    solutions (the cross is one).
     """)
     return
 
 
 @app.cell
-def _(name, rule):
-    def walked(instance):
+def _(rule):
+    def walked(instance, names=LETTERS):
         """A table of all assignments and their images."""
         reduction = rule.reduce(instance)
         rows = []
@@ -213,7 +213,8 @@ def _(name, rule):
             if said[0] != said[1]:
                 words = [f"**{word}**" for word in words]
             shown_values = ", ".join(
-                f"{name(k)} {'true' if value else 'false'}" for k, value in enumerate(values, 1)
+                f"{name} {'true' if value else 'false'}"
+                for name, value in zip(names, values, strict=False)
             )
             rows.append(f"| {shown_values or '(nothing)'} | {words[0]} | {words[1]} |")
         return mo.md(
@@ -221,7 +222,7 @@ def _(name, rule):
             + "\n".join(rows)
         )
 
-    def landscape(instance):
+    def landscape(instance, names=LETTERS):
         """The output over the box, for networks of two inputs; else nothing."""
         reduction = rule.reduce(instance)
         target = reduction.target
@@ -236,7 +237,7 @@ def _(name, rule):
             axis.axhline(threshold, color=ORANGE)
             axis.fill_between(span, threshold, heights, where=heights >= threshold, color=ORANGE,
                               alpha=0.3, hatch="//")  # fmt: skip
-            axis.set(xlabel="a", ylabel="y")
+            axis.set(xlabel=names[0], ylabel="y")
         else:
             grid = np.stack(np.meshgrid(span, span), -1).reshape(-1, 2)
             heights = target.network.evaluate(grid)[:, 0].reshape(201, 201)
@@ -245,13 +246,15 @@ def _(name, rule):
                 axis.contourf(span, span, heights, levels=[threshold, heights.max() + 1],
                               colors="none", hatches=["//"])  # fmt: skip
                 axis.contour(span, span, heights, levels=[threshold], colors=ORANGE)
+                row, column = np.unravel_index(heights.argmax(), heights.shape)
+                axis.plot(span[column], span[row], "X", color=ORANGE, mec="white", ms=13)
             for corner in product((0, 1), repeat=2):
                 place = np.array(corner) * 0.86 + 0.07
                 value = float(target.network.evaluate(np.array([corner], dtype=float))[0, 0])
                 axis.text(*place, shown(value), ha="center", va="center", color=INK,
                           bbox={"fc": "white", "ec": "none", "alpha": 0.8})  # fmt: skip
             figure.colorbar(shades, ax=axis, label="y")
-            axis.set(xlabel="a", ylabel="b", aspect="equal")
+            axis.set(xlabel=names[0], ylabel=names[1], aspect="equal")
         return mo.vstack(
             [
                 picture(figure, "The network's output over the box, unsafe inputs hatched"),
@@ -292,7 +295,7 @@ def _(kind, rule):
     def cell(variables, count):
         """How many instances were tried, and how many of them fail."""
         sets = list(combinations(all_clauses(variables), count))
-        most = 20 if variables < 3 else 8
+        most = 20 if variables < 3 else 6
         if len(sets) > most:
             sets = random.Random(7).sample(sets, most)
         failures = 0
@@ -367,13 +370,11 @@ def _(kind, landscape, reason_in_words, rule, typed, walked, what):
             kind="danger",
         )
 
-    _names = ", ".join(f"{'abc'[k]} is {name}" for k, name in enumerate(read.names))
     mo.vstack(
         [
             judged(),
-            mo.md(f"*In the table and the picture {_names}.*" if _names else ""),
-            walked(own),
-            landscape(own),
+            walked(own, read.names),
+            landscape(own, read.names),
         ]
     )
     return

@@ -73,6 +73,8 @@ def _state(notebook: Path) -> str:
         *Path(__file__).parent.glob("*.py"),
         *FOLDER.glob("[a-z]*.py"),  # what notebooks share
         *(ROOT / "instances/digits").glob("*.*"),
+        *(ROOT / "docs/experiments").rglob("*.csv"),
+        *(ROOT / "tests/reductions/broken_rules").glob("*.py"),
     ]
     for path in sorted(
         [*shared, *(ROOT / "src").rglob("*.py"), *(ROOT / "reductions").rglob("*.py")]
