@@ -18,7 +18,7 @@ RANKS = [
     {"milp", "search"},
     {"portfolio", "prover", "report"},
     {"verify"},
-    {"batch", "bench", "float32", "memorization", "radius"},
+    {"batch", "bench", "cubes", "float32", "memorization", "radius"},
     {"sweep"},
     {"commands"},
     {"cli"},

@@ -23,7 +23,8 @@ __all__ = ["COMMANDS"]
               help="A sweep: any number of networks and radii, journalled in this folder; the "
                    "same command goes on where it was stopped.")  # fmt: skip
 @click.option("--cluster", default=None, metavar="WHERE",
-              help="Run a sweep on dask://HOST:PORT, or on an MPI job's ranks: mpi.")  # fmt: skip
+              help="Run a sweep, or --cubes, on dask://HOST:PORT, or on an MPI job's ranks: "
+                   "mpi.")  # fmt: skip
 @click.option("--norm", type=click.Choice(["linf"]), default="linf", show_default=True)
 @click.option("--semantics", type=click.Choice(["real", "float32"]), default="real",
               show_default=True, help="float32: as executed, in any order.")  # fmt: skip
@@ -32,6 +33,9 @@ __all__ = ["COMMANDS"]
 @click.option("--jobs", type=click.IntRange(1), default=None,
               help="Cores to use (default: all). With --jobs 1 the same seed does the same work "
                    "until a time limit ends it.")  # fmt: skip
+@click.option("--cubes", type=click.IntRange(1), default=None, metavar="N",
+              help="Divide the box of a PROPERTY into about N parts, for as many processes as "
+                   "--jobs, or --cluster: for hard questions with few inputs.")  # fmt: skip
 @click.option("--witness-out", type=FILE, default=None,
               help="Write counterexamples: a file, or with --data a folder.")  # fmt: skip
 @click.option("--result-file", type=FILE, default=None,
@@ -58,8 +62,9 @@ def certify(files: tuple[Path, ...], **arguments: Any) -> int:
     if arguments["output"] is not None:
         from relucert.commands.sweep import sweep_command
 
-        if arguments["result_file"] is not None:
-            raise UsageError("--result-file is for one PROPERTY; the folder of -o has tables")
+        for option, name in (("--result-file", "result_file"), ("--cubes", "cubes")):
+            if arguments.pop(name) is not None:
+                raise UsageError(f"{option} is for one PROPERTY, and -o for sweeps")
         return sweep_command(files, **limited(arguments))
     from relucert.commands.certify import certify_command, one_question
     from relucert.commands.competition import errors_recorded

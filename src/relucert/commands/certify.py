@@ -28,6 +28,7 @@ from relucert.verify import Outcome
 from relucert.write.files import check_target, make_folder, write_atomically
 
 if TYPE_CHECKING:
+    from relucert.commands.cubes import Dividing
     from relucert.commands.prove import Proofs
 
 __all__ = ["certify_command", "one_question"]
@@ -57,12 +58,16 @@ def one_question(
         raise UsageError("several networks are a sweep: say -o FOLDER where its results go")
     if data is not None and len(radii or ()) > 1:
         raise UsageError("several radii are a sweep: say -o FOLDER where its results go")
-    if cluster is not None:
-        raise UsageError("--cluster is for sweeps: say -o FOLDER where the results go")
+    if cluster is not None and others["cubes"] is None:
+        raise UsageError("--cluster is for --cubes and sweeps: say -o FOLDER for a sweep's results")
+    if cluster is not None and others["jobs"] is not None:
+        raise UsageError("--jobs counts local processes: it does not go with --cluster")
+    if others["cubes"] is not None and (data is not None or others["semantics"] != "real"):
+        raise UsageError("--cubes divides the question of one PROPERTY, over the reals")
     network_path, property_path = (*files, None)[:2]
     return {
         "network_path": network_path, "property_path": property_path, "data": data,
-        "radius": radii[0] if radii else None, **others,
+        "radius": radii[0] if radii else None, "cluster": cluster, **others,
     }  # fmt: skip
 
 
@@ -91,6 +96,8 @@ def certify_command(
     as_json: bool,
     csv_path: Path | None,
     result_file: Path | None,
+    cubes: int | None,
+    cluster: str | None,
 ) -> int:
     """Run the command; returns the exit code. ``norm`` is "linf", the only one there is."""
     started = time.monotonic()
@@ -101,7 +108,10 @@ def certify_command(
     check_target(result_file)
     network = read_network(network_path)
     meaning = Semantics.wanted(semantics, network_path, network, proof_path is not None)
-    proofs = _proofs(
+    proofs = _dividing(
+        cubes, cluster, jobs, (engine, solver, threads, memory, seed), lambda: Limits(timeout),
+        network_path, property_path, proof_path, exact_check,
+    ) or _proofs(
         proof_path, exact_check, engine, network_path, property_path,
         lambda: Limits(timeout, memory, threads), seed,
     )  # fmt: skip
@@ -167,6 +177,27 @@ def _proofs(path: Path | None, exact_check: bool, *others: Any) -> Proofs | None
     from relucert.commands.prove import Proofs
 
     return Proofs.wanted(path, exact_check, *others)
+
+
+def _dividing(
+    cubes: int | None,
+    cluster: str | None,
+    jobs: int,
+    settings: tuple[str, str, int, float, int],
+    limits: Callable[[], Limits],
+    network_path: Path,
+    property_path: Path | None,
+    *others: Any,
+) -> Dividing | None:
+    """None when the question is not to be divided."""
+    if cubes is None or property_path is None:
+        return None
+    from relucert.commands.cubes import Dividing
+    from relucert.cubes.work import Settings
+
+    return Dividing.wanted(
+        cubes, cluster, jobs, Settings(*settings), limits, network_path, property_path, *others
+    )
 
 
 def _source(
@@ -297,6 +328,8 @@ def _show(
     if memorization is not None:
         print(memorization.words)
     for record in proofs.values():
+        if "proof" not in record:
+            continue
         print("proof: {file}, {bytes:,} bytes, {records:,} records, found in {found_seconds} s, "
               "checked in {check_seconds} s".format(**record["proof"]))  # fmt: skip
     print(f"{summary(items)}; seed {seed}")

@@ -1,0 +1,1 @@
+"""One hard question as many: its box is divided into cubes, which any executor certifies."""
