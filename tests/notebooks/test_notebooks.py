@@ -65,7 +65,7 @@ CONTROLS = {
 # What a student may type, and words of the line that answers it.
 MISTAKES = {
     "03_from_3sat_to_data": (
-        (Control("formula", text="(a or"), "never closed"),
+        (Control("formula", text="(a or b"), "never closed"),
         (Control("formula", text="1 0 -2"), "0 is no literal"),
         (Control("formula", text=" ".join(map(str, range(1, 41)))), "40 variables"),
         (Control("formula", text="`$<b>"), "is not read here"),
