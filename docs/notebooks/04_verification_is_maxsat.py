@@ -195,8 +195,9 @@ def _(formula, inputs, m, output, penalties, read):
         )
     else:
         _words = mo.md(
-            rf"$y = {m} - \text{{missing}} - \text{{undecided inputs}} = {m} - "
-            rf"{shown(m - _cost - y)} - {shown(_cost)} = {shown(y)}$. This is no assignment yet."
+            rf"$y = {m} - {shown(m - _cost - y)} - {shown(_cost)} = {shown(y)}$: of {m} clauses, "
+            f"{shown(m - _cost - y)} is missing, and undecided inputs cost {shown(_cost)}. This is "
+            "no assignment yet."
         )
     mo.vstack(
         [

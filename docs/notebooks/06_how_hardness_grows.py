@@ -297,11 +297,19 @@ def _(rules, sizes):
         more = doubling(rows)
         if more is None:
             return f"For *{name}* fewer than three medians are known: no line can be fitted."
-        years = 2 ** ((300 - sizes[0]) / more) * 1e-3 / 3.15e7
-        digits = 10 ** math.floor(math.log10(years))
-        reach = f"{round(years / digits) * digits:,g} years"
-        if years < 2:
-            reach = f"{years * 365 * 24:,.1f} hours"
+        seconds = 1e-3 * max(1, median_low(rows[0])) * 2 ** ((300 - sizes[0]) / more)
+        unit, length = next(
+            (unit, length)
+            for unit, length in (
+                ("years", 3.15e7),
+                ("days", 86_400),
+                ("minutes", 60),
+                ("seconds", 1),
+            )
+            if seconds >= 2 * length or unit == "seconds"
+        )
+        digits = 10 ** math.floor(math.log10(seconds / length))
+        reach = f"{round(seconds / length / digits) * digits:,g} {unit}"
         return (
             f"*{name}*: {more:.1f} more variables double the median. **If** that went on up to 300 "
             f"variables, a search with 1000 dead ends a second would take about {reach}."

@@ -57,7 +57,8 @@ class TypedFormula:
     @property
     def helper(self) -> str:
         """A name for one more variable: s, or the next letter that is free."""
-        return next(name for name in (*"stuvwxyz", "helper") if name not in self.names)
+        free: tuple[str, ...] = (*"stuvwxyz", "helper")
+        return next(name for name in free if name not in self.names)
 
     def literal(self, literal: int) -> str:
         """A literal as people write it; the variable after the last is the helper."""
