@@ -84,7 +84,7 @@ class Dividing:
         verdict = found.verdict
         self.records[query.name] = {"cubes": {
             "asked": self.count, "in_the_end": found.count, "handed_out": found.given,
-            "busy_seconds": round(found.busy, 3),
+            "cpu_seconds": [round(seconds, 3) for seconds in found.times],
         }}  # fmt: skip
         if isinstance(verdict, Proved) and self.proof_path is not None:
             verdict = self._with_proof(network, query, found, progress)

@@ -50,16 +50,18 @@ Progress = Callable[[str], None]
 class Cubes:
     """What became of a query: the verdict, the trees of its cubes, and their proofs.
 
-    proofs: of the cubes that were proved with one, where proofs were wanted. seconds: wall-clock;
-    busy: the workers' seconds together; given: how many cubes were handed out.
+    proofs: of the cubes that were proved with one, where proofs were wanted. seconds: wall-clock.
+    given: how many cubes were handed out. times: processor seconds of those that came back;
+    nodes: that they visited.
     """
 
     verdict: Verdict
     roots: list[Cube]
     proofs: dict[Cube, bytes] = field(default_factory=dict)
     seconds: float = 0.0
-    busy: float = 0.0
     given: int = 0
+    nodes: int = 0
+    times: list[float] = field(default_factory=list)
 
     @property
     def count(self) -> int:
@@ -125,7 +127,6 @@ class _Run:
         self.running: dict[Future[Answer], Cube] = {}
         self.lost: dict[Cube, int] = {}
         self.result = Cubes(Unknown(Reason.TIME), [])
-        self.nodes = 0
 
     def run(self, wanted: int, alone_seconds: float) -> Cubes:
         """Until every cube has a verdict, one has a counterexample, or the time is up."""
@@ -225,8 +226,8 @@ class _Run:
         except Exception as error:  # whatever an executor raises for a worker that is gone
             self._lost([cube], error)
             return None
-        self.result.busy += answer.seconds
-        self.nodes += answer.nodes
+        self.result.times.append(answer.seconds)
+        self.result.nodes += answer.nodes
         verdict = answer.verdict
         if isinstance(verdict, Violated):
             confirmed = confirm(self.network, self.query, verdict.witness.input)
@@ -294,4 +295,4 @@ class _Run:
             share += leaf.share * ((known.share if known else None) or 0.0)
             best = known.margin if known is not None and known.margin is not None else leaf.margin
             margin = min(margin, max(best, leaf.margin))
-        return Standing(margin if math.isfinite(margin) else None, share, left, self.nodes)
+        return Standing(margin if math.isfinite(margin) else None, share, left, self.result.nodes)
