@@ -56,10 +56,18 @@ def test_they_answer_what_enumeration_says(question):
 
 def test_all_proved_is_proved():
     executor = AtOnce()
-    found = run(TRUE, executor)
+    found = run(TRUE, executor, first_seconds=100.0)  # none is halved
     assert found.verdict == Proved(Method.BOUNDS)
     assert len(executor.tasks) == found.given > 1
     assert found.count >= found.given
+
+
+def test_compiling_takes_no_time_from_the_first_cube(monkeypatch):
+    ready = []
+    monkeypatch.setattr("relucert.cubes.work.prepare", lambda query, limits: ready.append(limits))
+    run(TRUE, executor := AtOnce(), seconds=50.0, first_seconds=3.0)
+    assert len(ready) == len(executor.tasks) > 0
+    assert all(3 < limits.seconds <= 50 for limits in ready)
 
 
 def test_the_weakest_method_is_named():

@@ -199,7 +199,8 @@ class _Run:
                 return  # what may have killed a worker runs alone
             cube = self.waiting.pop(0)
             question = cube.question(self.query, self.settings.network_content is not None)
-            task = Task(self.network, question, self.settings, self._seconds(cube))
+            seconds, left = self._seconds(cube), self.limits.remaining
+            task = Task(self.network, question, self.settings, seconds, left)
             try:
                 self.running[self.executor.submit(solved, task)] = cube
             except BrokenProcessPool as error:

@@ -13,6 +13,7 @@ from relucert.network import Network
 from relucert.proof.subject import Subject
 from relucert.prover.certify import certify_with_proof
 from relucert.query import Query
+from relucert.search.few_inputs import prepare
 from relucert.verdict import Reason, Unknown, Verdict
 from relucert.verify import certify
 
@@ -37,12 +38,16 @@ class Settings:
 
 @dataclass(frozen=True, eq=False)
 class Task:
-    """One cube as a query of its own, and seconds for it from when the work begins."""
+    """One cube as a query of its own, and seconds for it from when the work begins.
+
+    left: seconds for all that is asked, of which a worker may take some to get ready.
+    """
 
     network: Network
     query: Query
     settings: Settings
     seconds: float
+    left: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -60,6 +65,8 @@ class Answer:
 
 def solved(task: Task) -> Answer:
     """Certify one cube, with one thread; never raises for want of memory."""
+    if task.settings.engine in ("auto", "search"):
+        prepare(task.query, Limits(task.left))  # or the first cube's time would go there
     before = time.process_time()
     try:
         answer = _proved(task) if task.settings.network_content is not None else _certified(task)

@@ -33,7 +33,7 @@ from relucert.search.star.tuning import Tuning
 from relucert.search.star.work import ACTIVE, INACTIVE
 from relucert.verdict import Interrupted, Method, Proved, Reason, Unknown, Verdict
 
-__all__ = ["MAX_FREE_INPUTS", "Ingredients", "free_inputs", "search_few_inputs"]
+__all__ = ["MAX_FREE_INPUTS", "Ingredients", "free_inputs", "prepare", "search_few_inputs"]
 
 MAX_FREE_INPUTS = 16
 """Above this many varying inputs halving them is hopeless."""
@@ -70,6 +70,12 @@ _ALL = Ingredients()
 def free_inputs(case: Case) -> int:
     """How many inputs vary in the case's box."""
     return sum(low < high for low, high in zip(case.box.lower, case.box.upper, strict=True))
+
+
+def prepare(query: Query, limits: Limits) -> None:
+    """Compile the kernels if a case needs them, they are missing, and the time is long enough."""
+    if any(free_inputs(case) <= MAX_FREE_INPUTS for case in query.cases):
+        _kernel(None, limits)
 
 
 def search_few_inputs(
