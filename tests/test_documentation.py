@@ -81,6 +81,8 @@ def checkout(folder: Path, *, all_files: bool) -> None:
     (folder / "docs").mkdir()
     shutil.copy(ROOT / "docs" / "plane.csv", folder / "docs")
     if all_files:
+        bundle = "instances/bundles/random-12-unsat-verification"
+        shutil.copytree(ROOT / bundle, folder / bundle)
         (folder / "docs/notebooks").mkdir()
         for notebook in (ROOT / "docs/notebooks").glob("*.py"):
             shutil.copy(notebook, folder / "docs/notebooks")

@@ -23,13 +23,19 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals")
 
 
 def _write_hard(folder, name, sizes, share):
-    """A question that no engine answers within minutes."""
+    """A question that no engine answers within minutes; ``share``: of the linear bound, or None
+    for a limit that is missed by next to nothing."""
     rng = np.random.default_rng(11)
     weights = [rng.normal(size=(b, a)) for a, b in pairwise(sizes)]
     network = Network.dense(weights, [rng.normal(size=b) for b in sizes[1:]])
     unit = Intervals(-np.ones(sizes[0]), np.ones(sizes[0]))
     bound = lower_bounds(bound_network(network, unit), unit, np.ones((1, 1)))[0]
-    limit = Fraction(share * float(bound))
+    if share is None:
+        points = np.sign(rng.normal(size=(200_000, sizes[0])))
+        least = float(network.evaluate(points).min())
+        limit = Fraction(least - 0.2 * abs(least))
+    else:
+        limit = Fraction(share * float(bound))
     part = Polyhedron(((Fraction(1),),), (limit,))
     box = Box((Fraction(-1),) * sizes[0], (Fraction(1),) * sizes[0])
     write_onnx(network, folder / f"{name}.onnx", "float64")
@@ -39,7 +45,7 @@ def _write_hard(folder, name, sizes, share):
 @pytest.fixture(scope="module")
 def hard(tmp_path_factory):
     folder = tmp_path_factory.mktemp("hard")
-    _write_hard(folder, "few", [8, 60, 60, 60, 1], 0.3)
+    _write_hard(folder, "few", [12, 60, 60, 60, 1], None)
     _write_hard(folder, "shallow", [60, 600, 1], 0.7)
     _write_hard(folder, "many", [40, 100, 100, 1], 0.3)
     return folder
