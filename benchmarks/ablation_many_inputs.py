@@ -34,7 +34,7 @@ STILL = Effort(first_steps=0, steps=0)
 VARIANTS = {
     "all": Plan(),
     "without sharpening": Plan(rounds=(Round(1, 2**62),)),
-    "without ascent": Plan(neurons=STILL, outputs=STILL),
+    "without ascent": Plan(neurons=STILL, outputs=STILL, outputs_of_one_layer=STILL),
     "without ascent for neurons": Plan(neurons=STILL),
 }
 HEADER = ("instance", "variant", "verdict", "divisions", "cpu_seconds")

@@ -38,6 +38,11 @@ class Guess:
     alpha: Arrays
     beta: Arrays
 
+    def chosen(self, rows: np.ndarray) -> Guess:
+        """Of some rows only; a mask or numbers."""
+        alpha = {layer: values[rows] for layer, values in self.alpha.items()}
+        return Guess(alpha, {layer: values[rows] for layer, values in self.beta.items()})
+
 
 def shortened(guess: Guess) -> Guess:
     """The same in few bits: any multipliers will do, and a proof has to write these down."""
@@ -99,8 +104,8 @@ class Ascent:
         best_at = Guess({i: a.copy() for i, a in at.alpha.items()}, dict(at.beta))
         adam = _Adam(self.rate)
         for step in range(steps + 1):
-            lines = self._lines(at, signs, fixed)
-            values, met, last = self._bounds(rows, lines, at, signs, split)
+            lines = self.lines(at, signs, fixed)
+            values, met, last = self.bounds(rows, lines, at, signs, split)
             if not np.isfinite(values).all():
                 return start if step == 0 else best_at
             better = values > best
@@ -112,7 +117,7 @@ class Ascent:
             self._step(adam, at, lines, met, last, signs, fixed, split, scale)
         return best_at
 
-    def _lines(self, at: Guess, signs: Arrays, fixed: Arrays) -> dict[int, tuple[np.ndarray, ...]]:
+    def lines(self, at: Guess, signs: Arrays, fixed: Arrays) -> dict[int, tuple[np.ndarray, ...]]:
         """Lower slope, chord and offset of the unstable neurons by layer, (rows, unstable)."""
         lines: dict[int, tuple[np.ndarray, ...]] = {}
         for index in self.layers:
@@ -125,7 +130,7 @@ class Ascent:
             )
         return lines
 
-    def _bounds(
+    def bounds(
         self, rows: np.ndarray, lines: dict[int, tuple[np.ndarray, ...]], at: Guess,
         signs: Arrays, split: set[int],
     ) -> tuple[np.ndarray, Arrays, np.ndarray]:  # fmt: skip

@@ -23,6 +23,7 @@ class DivisionStore:
         self.vacant: list[int] = []
         self._allocate(0)
         arrays = [self.question, self.name, self.depth, self.layer, self.neuron, self.bound]
+        arrays += [self.start]
         arrays += [*self.signs.values(), *self.alpha.values(), *self.beta.values()]
         self.slot_bytes = sum(one.itemsize * int(np.prod(one.shape[1:])) for one in arrays)
 
@@ -52,6 +53,7 @@ class DivisionStore:
         self.name = field_of("name", np.int64)
         self.layer, self.neuron = field_of("layer", np.int64), field_of("neuron", np.int64)
         self.bound = field_of("bound", np.float64)
+        self.start = grown(getattr(self, "start", None), (size, 2), np.float32)
         self.signs = layers_of("signs", np.int8)
         self.alpha, self.beta = layers_of("alpha", np.float32), layers_of("beta", np.float32)
         self.vacant += range(size - 1, len(old) - 1, -1)
@@ -78,15 +80,16 @@ class DivisionStore:
         depth: np.ndarray,
         layer: np.ndarray,
         neuron: np.ndarray,
+        start: np.ndarray,
         signs: dict[int, np.ndarray],
         alpha: dict[int, np.ndarray],
         beta: dict[int, np.ndarray],
     ) -> None:
-        """Write the kept rows into the slots."""
+        """Write the kept rows into the slots; ``start``: of the new signs' multipliers, by half."""
         self.question[slots], self.bound[slots] = question[keep], bound[keep]
         self.name[slots] = name[keep]
         self.depth[slots], self.layer[slots] = depth[keep], layer[keep]
-        self.neuron[slots] = neuron[keep]
+        self.neuron[slots], self.start[slots] = neuron[keep], start[keep]
         for mine, theirs in ((self.signs, signs), (self.alpha, alpha), (self.beta, beta)):
             for index, values in mine.items():
                 values[slots] = theirs[index][keep]

@@ -27,10 +27,10 @@ from relucert.search.ascent import Ascent, Guess, shortened
 from relucert.search.division_store import DivisionStore
 from relucert.search.question_log import QuestionLog, RowTree
 from relucert.search.relu_bounds import Bounded, Multipliers, PartLines, bounded, part_lines
+from relucert.search.splits import Splits, costliest_chords, look_ahead
 
 __all__ = ["Effort", "Question", "Questions"]
 
-_LIKELY = 1e-3
 _STORE_SHARE = 0.25  # of the memory allowed
 _CELLS_AT_ONCE = 2_000_000  # coefficients on one layer that rows bounded together have
 _PRODUCTS_AT_ONCE = 4_000_000_000  # between two looks at the clock
@@ -114,6 +114,10 @@ class Questions:
         self.ascent = Ascent(chain, box, layers, effort.rate)
         self.base = {index: _base_lines(chain[index]) for index in layers}
         self.questions = [Question() for _ in range(rows.shape[0])]
+        # With several layers what a sign changes cannot be told from one point alone.
+        self.ahead = (
+            list(self.widths) == [0] and after_relu and not sp.issparse(chain[0].layer.weight)
+        )
         self.store = DivisionStore(self.widths)
         self.at_once = _rows_at_once(chain, effort.rows)
         self.visited, self.names = 0, rows.shape[0]
@@ -203,6 +207,7 @@ class Questions:
             for sign, turn in ((1, 0), (-1, 1)):
                 chosen = np.flatnonzero(layers[turn::2] == index) * 2 + turn
                 signs[chosen, neurons[chosen]] = sign
+                batch.beta[index][chosen, neurons[chosen]] = store.start[twice[chosen], turn]
         if self.log is not None:
             self.log.divided(store.name[twice[::2]], layers[::2], neurons[::2], batch.names[::2])
         return batch
@@ -210,14 +215,14 @@ class Questions:
     def _bound(self, batches: Sequence[_Batch], steps: int, limits: Limits) -> None:
         """Bound and file divisions."""
 
-        def ascent(batch: _Batch) -> tuple[Bounded, Guess, dict[int, PartLines]]:
+        def ascent(batch: _Batch) -> tuple[Bounded, Guess, Splits]:
             return self._ascent(batch, steps, limits)
 
         try:
             results = self.executor.map(ascent, batches) if self.executor else map(ascent, batches)
-            for batch, (found, best, lines) in zip(batches, results, strict=True):
+            for batch, (found, best, splits) in zip(batches, results, strict=True):
                 limits.work.nodes += len(batch.questions)
-                self._file(batch, found, best, lines)
+                self._file(batch, found, best, splits)
         except BaseException:  # Ctrl-C too: divisions that are not filed must not be forgotten
             for index in np.unique(np.concatenate([batch.questions for batch in batches])):
                 self.questions[index].final = -np.inf
@@ -229,10 +234,9 @@ class Questions:
             raise ValueError("there is no log")
         return self.log.tree(index)
 
-    def _ascent(
-        self, batch: _Batch, steps: int, limits: Limits
-    ) -> tuple[Bounded, Guess, dict[int, PartLines]]:
-        """Multipliers found carelessly, and the bounds that they give, with all rounding."""
+    def _ascent(self, batch: _Batch, steps: int, limits: Limits) -> tuple[Bounded, Guess, Splits]:
+        """Multipliers found carelessly, the bounds that they give, with all rounding, and what to
+        split where a bound is not positive."""
         rows = self.rows[batch.questions]
         rows = np.asarray(rows.toarray() if sp.issparse(rows) else rows)
         guess = Guess(batch.alpha, batch.beta)
@@ -247,25 +251,29 @@ class Questions:
             },
         )
         found = bounded(self.chain, self.box, rows, lines, multipliers, after_relu=self.after_relu)
-        return found, best, lines
+        splits = costliest_chords(found, lines, self.widths)
+        still = ~(self.shift(found.values, batch.questions) > 0) & (splits.layers >= 0)
+        if self.ahead and still.any():
+            signs, guess = {0: batch.signs[0][still]}, best.chosen(still)
+            neurons, start = look_ahead(self.ascent, rows[still], signs, guess)
+            splits.neurons[still] = np.where(neurons < 0, splits.neurons[still], neurons)
+            splits.start[still] = start
+        return found, best, splits
 
-    def _file(
-        self, batch: _Batch, found: Bounded, best: Guess, lines: dict[int, PartLines]
-    ) -> None:
+    def _file(self, batch: _Batch, found: Bounded, best: Guess, splits: Splits) -> None:
         values = self.shift(found.values, batch.questions)
         if self.log is not None:
             self.log.bounded(batch.names, values, best)
         values = np.maximum(values, batch.bounds)
         self.look(found.points, batch.questions)
-        layers, neurons = self._splits(found, lines)
         self.visited += len(values)
-        keep = ~(values > 0) & (layers >= 0)
+        keep = ~(values > 0) & (splits.layers >= 0)
         if self.store.full:  # what has not been divided yet need not be
             keep &= batch.depth > 0
         slots = self.store.take(int(keep.sum()))
         self.store.fill(
-            slots, keep, batch.questions, batch.names, values, batch.depth, layers, neurons,
-            batch.signs, best.alpha, best.beta,
+            slots, keep, batch.questions, batch.names, values, batch.depth, splits.layers,
+            splits.neurons, splits.start, batch.signs, best.alpha, best.beta,
         )  # fmt: skip
         places = iter(slots.tolist())
         for row, (number, value) in enumerate(zip(batch.questions, values, strict=True)):
@@ -299,26 +307,6 @@ class Questions:
         wide = np.zeros((len(rows), self.chain[index].layer.output_size))
         wide[:, : self.widths[index]] = rows
         return wide
-
-    @np.errstate(all="ignore")
-    def _splits(self, found: Bounded, lines: dict[int, PartLines]) -> tuple[np.ndarray, np.ndarray]:
-        """By row the ReLU whose chord costs most: layer (-1: none is open) and column."""
-        count = len(found.values)
-        best, layers = np.zeros(count), np.full(count, -1)
-        neurons = np.zeros(count, dtype=np.int64)
-        for index, width in self.widths.items():
-            if not width:
-                continue
-            own = slice(width)
-            c = found.coefficients[index][:, own]
-            cost = np.where(lines[index].unstable[:, own], lines[index].chord_offset[:, own], 0.0)
-            score = cost * np.where(c < 0, -c, _LIKELY * np.abs(c))
-            score = np.where(np.isfinite(score), score, 0.0)
-            place = score.argmax(axis=1)
-            value = score[np.arange(count), place]
-            better = value > best
-            best[better], layers[better], neurons[better] = value[better], index, place[better]
-        return layers, neurons
 
 
 def _base_lines(relaxation: Relaxation) -> PartLines:

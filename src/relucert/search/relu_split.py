@@ -58,19 +58,22 @@ ROUNDS = (
 
 
 _NEURONS, _OUTPUTS = Effort(), Effort(first_steps=40, steps=8)
+_OUTPUTS_OF_ONE_LAYER = Effort(first_steps=40, steps=5)
 
 
 @dataclass(frozen=True)
 class Plan:
     """How much is done; none of it matters to what is true.
 
-    neurons, outputs: effort for each bound. worthwhile: the share of open neurons that a round
-    must settle for another to sharpen again.
+    neurons, outputs: effort for each bound; outputs_of_one_layer: of a network with one hidden
+    layer, where new signs' multipliers have a good start. worthwhile: the share of open neurons
+    that a round must settle for another to sharpen again.
     """
 
     rounds: tuple[Round, ...] = ROUNDS
     neurons: Effort = _NEURONS
     outputs: Effort = _OUTPUTS
+    outputs_of_one_layer: Effort = _OUTPUTS_OF_ONE_LAYER
     worthwhile: float = 0.02
 
 
@@ -203,8 +206,10 @@ class _Search:
             own = FloatRows(rows.coefficients[asked], rows.error[asked], rows.limits[asked])
             return np.asarray(shifted(values, chain, own) - spare[asked])
 
+        one_layer = sum(bool(one.layer.relu.any()) for one in chain) == 1
+        effort = self.plan.outputs_of_one_layer if one_layer else self.plan.outputs
         questions = Questions(
-            chain, self.box, rows.coefficients, self.plan.outputs, after_relu=True, shift=shift,
+            chain, self.box, rows.coefficients, effort, after_relu=True, shift=shift,
             look=self._look, executor=self.executor,
             log=None if self.log is None else QuestionLog(small.neurons),
         )  # fmt: skip
