@@ -66,6 +66,45 @@ def test_a_gzip_bomb_is_not_unpacked(tmp_path):
     assert peak < 60_000_000
 
 
+@pytest.mark.parametrize(
+    ("before", "line"),
+    [("b\nx 0 0x1.0000000000000p-1\n", "b a0 :"), ("b\n", "n 1 0+\nv a0 :")],
+)
+def test_long_lines_are_not_gathered(tmp_path, before, line):
+    """A few hundred records are read ahead, but not where their lines are long."""
+    path = tmp_path / "long.rcp"
+    header = "relucert-proof 3\nnetwork sha256:00\nquery sha256:00\nsemantics real\ncase 0\n"
+    long = line + "0" * 2**20 + "\n"
+    path.write_bytes(gzip.compress((header + before + long * 100).encode(), compresslevel=1))
+    tracemalloc.start()
+    try:
+        found = check_proof(path, NETWORK, QUERY, SUBJECT)
+    except FileError:
+        found = None
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert not isinstance(found, Accepted)
+    assert peak < 60_000_000
+
+
+def test_many_trees_about_one_neuron_are_not_gathered(tmp_path, monkeypatch):
+    """Applied a few at a time they show the same as applied at the end."""
+    path = tmp_path / "trees.rcp"
+    trees = "n 1 0+\nv\n" * 50
+    text = "relucert-proof 3\nnetwork sha256:00\nquery sha256:00\nsemantics real\ncase 0\ni\n"
+    path.write_bytes(gzip.compress(f"{text}{trees}c 0 w 0=1p0\nend 103\n".encode()))
+    wanted = check_proof(path, NETWORK, QUERY, SUBJECT)
+    assert wanted == Accepted(103, 0)
+    monkeypatch.setattr("relucert.proof.trees._TREES_AT_ONCE", 3)
+    assert check_proof(path, NETWORK, QUERY, SUBJECT) == wanted
+
+
+@pytest.mark.parametrize("line", ["v a0 :", "v a0 :0", "v a0 :000", "v a0 :0g", "v a0 :81"])
+def test_slopes_that_are_not_bytes(line):
+    with pytest.raises(ValueError, match=r"slope|hexadecimal"):
+        parse_record(line)
+
+
 def test_a_writer_that_does_not_finish_leaves_nothing(tmp_path):
     with ProofWriter(tmp_path / "p.rcp", SUBJECT) as writer:
         writer.start_case(0)

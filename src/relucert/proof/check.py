@@ -30,7 +30,7 @@ from relucert.proof.region import Refused, Region, halves, input_halves, root_re
 from relucert.proof.rounded import Rounded
 from relucert.proof.stream import MAX_BYTES, ProofReader
 from relucert.proof.subject import Subject
-from relucert.proof.trees import Read, RefusedAt, Trees
+from relucert.proof.trees import LETTERS_AHEAD, Read, RefusedAt, Trees
 from relucert.query import Case, Query
 
 __all__ = ["ARITHMETICS", "Accepted", "Checked", "NotAccepted", "check_proof", "step"]
@@ -196,10 +196,12 @@ class _Checker:
 
     def _read(self, waiting: list[_Node], begun: list[_Node]) -> None:
         """Some records ahead; ``begun``: the nodes that they belong to."""
+        letters = 0
         for _ in range(self.ahead):
-            if not waiting:
+            if not waiting or letters >= LETTERS_AHEAD:
                 return
             read, node = self._following(), waiting[-1]
+            letters += len(read.text)
             if not isinstance(read.record, TreeRecord):
                 raise Refused("the region before this record is not proved")
             if not node.records:

@@ -40,7 +40,7 @@ BYTE_STEPS = 128
 _INDEX = re.compile(r"0|[1-9][0-9]{0,8}")
 _DYADIC = re.compile(r"(-?(?:0|[1-9][0-9]{0,15}))p(-?[0-9]{1,4})")
 _PART = re.compile(r"([as])(0|[1-9][0-9]{0,5})|w")
-_BYTES = re.compile(r":(?:[0-9a-f]{2})+")
+_BYTES = re.compile(r":[0-9a-f]+")
 _HEX = re.compile(r"-?0x[01]\.[0-9a-f]{1,13}p[+-][0-9]{1,4}")
 _LEAST_EXPONENT = -1074
 _LARGEST_MANTISSA = 2**53
@@ -253,7 +253,8 @@ def _listed(text: str) -> dict[int, int]:
 
 
 def _bytes(text: str) -> bytes:
-    if not _BYTES.fullmatch(text):
+    # A repeated group of two would cost much memory in a long line.
+    if len(text) % 2 == 0 or not _BYTES.fullmatch(text):
         raise ValueError(f"not two hexadecimal digits for every neuron: {text[:40]!r}")
     values = bytes.fromhex(text[1:])
     if max(values) > BYTE_STEPS:

@@ -26,9 +26,13 @@ from relucert.proof.records import (
 from relucert.proof.region import Refused, Region, halves
 from relucert.query import Case
 
-__all__ = ["Read", "RefusedAt", "Trees"]
+__all__ = ["LETTERS_AHEAD", "Read", "RefusedAt", "Trees"]
+
+LETTERS_AHEAD = 2**23
+"""Records are read ahead until their lines have so many letters, as lines may be long."""
 
 _ROWS_AT_ONCE = 256
+_TREES_AT_ONCE = 4096
 
 
 @dataclass(frozen=True)
@@ -71,23 +75,30 @@ class Trees:
         self.arithmetic, self.network, self.case = arithmetic, network, case
         self.most_held, self.following = most_held, following
         self.waiting: list[tuple[_Tree, Region, LeafRecord, Read]] = []
+        self.letters = 0
 
     def run(self, region: Region, read: Read) -> tuple[Region, Read]:
         """All trees from ``read`` on that do not depend on each other; the record after them."""
         if not region.layers:
             raise RefusedAt(read, "a tree begins before there are bounds")
-        kind, trees = _kind(read.record), list[_Tree]()
+        kind, trees, after = _kind(read.record), list[_Tree](), region
         while isinstance(read.record, NeuronRecord | RefuteRecord) and _kind(read.record) == kind:
             try:
-                trees.append(self._begun(region, read.record, trees))
+                trees.append(self._begun(after, read.record, trees))
             except Refused as refusal:
                 raise RefusedAt(read, str(refusal)) from None
             self._read(trees[-1], region)
             read = self.following()
+            if len(trees) >= _TREES_AT_ONCE:
+                after, trees = self._all_applied(after, trees), []
+        return self._all_applied(after, trees), read
+
+    def _all_applied(self, region: Region, trees: list[_Tree]) -> Region:
+        """The region with what all these trees have shown, once every part is bounded."""
         self._bound()
         for tree in trees:
             region = _applied(region, tree)
-        return region, read
+        return region
 
     def _begun(
         self, region: Region, record: NeuronRecord | RefuteRecord, before: list[_Tree]
@@ -118,12 +129,13 @@ class Trees:
                     raise Refused("the tree is too deep to be checked in memory")
             except Refused as refusal:
                 raise RefusedAt(read, str(refusal)) from None
-            if len(self.waiting) >= _ROWS_AT_ONCE:
+            self.letters += len(read.text)
+            if len(self.waiting) >= _ROWS_AT_ONCE or self.letters >= LETTERS_AHEAD:
                 self._bound()
 
     def _bound(self) -> None:
         """Bound what waits, as many regions at once as the arithmetic likes."""
-        waiting, self.waiting = self.waiting, []
+        waiting, self.waiting, self.letters = self.waiting, [], 0
         while waiting:
             regions, count = set[int](), 0
             for _, region, _, _ in waiting:
