@@ -11,9 +11,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 
+from relucert.cli import main
 from relucert.errors import FileError, UnsupportedOperatorError
 from relucert.network import Network
-from relucert.read.network import read_network
+from relucert.read.network import network_content, read_network
 
 node = helper.make_node
 INT = np.int64
@@ -348,6 +349,27 @@ def test_external_data_beside_the_model(simple, tmp_path):
     network = read_network(_external(simple, tmp_path, entries))
     expected = np.arange(6).reshape(3, 2).T
     np.testing.assert_array_equal(network.layers[0].weight, expected)
+
+
+def test_a_proof_names_all_of_a_network_or_none(simple, tmp_path, capsys):
+    whole = tmp_path / "whole.onnx"
+    whole.write_bytes(simple.SerializeToString())
+    assert network_content(whole) == whole.read_bytes()
+    entries = {"location": "weights.bin", "offset": "8", "length": "24"}
+    divided = _external(simple, tmp_path, entries)
+    with pytest.raises(FileError, match=r"another file \('weights.bin'\)"):
+        network_content(divided)
+    query = tmp_path / "query.vnnlib"
+    query.write_text("(declare-const X_0 Real)")
+    for command in (
+        ["certify", str(divided), str(query), "--proof", "x.rcp"],
+        ["certify", str(divided), str(query), "--cubes", "2", "--proof", "x.rcp"],
+        ["check", "x.rcp", str(divided), str(query)],
+    ):
+        with pytest.raises(SystemExit) as stop:
+            main(command)
+        assert stop.value.code == 2
+        assert "weights.bin" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from relucert.proof.check import ARITHMETICS, Accepted, Checked, check_proof
 from relucert.proof.subject import Subject
 from relucert.query import Query
 from relucert.read.files import read_bytes
-from relucert.read.network import read_network
+from relucert.read.network import network_content, read_network
 from relucert.read.vnnlib import read_vnnlib
 
 __all__ = ["check_command", "point_file"]
@@ -54,7 +54,7 @@ def check_command(
     as_json: bool,
 ) -> int:
     """Run the command; exit code 0 when every proof is accepted by every arithmetic, else 1."""
-    content = read_bytes(network_path)
+    content = network_content(network_path)
     network = read_network(network_path)
     if property_path is not None:
         if data is not None:

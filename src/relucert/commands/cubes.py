@@ -21,6 +21,7 @@ from relucert.network import Network
 from relucert.proof.subject import Subject
 from relucert.query import Query
 from relucert.read.files import read_bytes
+from relucert.read.network import network_content
 from relucert.sweep.executors import opened
 from relucert.verdict import Proved, Reason, Unknown
 from relucert.verify import Outcome
@@ -67,7 +68,7 @@ class Dividing:
             if settings.engine != "auto":
                 raise UsageError("--proof has its own engine; leave --engine out")
             check_target(proof_path)
-            settings = replace(settings, network_content=read_bytes(network_path))
+            settings = replace(settings, network_content=network_content(network_path))
         if cluster is None:
             settings = replace(settings, memory=min(settings.memory, usable_bytes() / jobs))
         content = read_bytes(property_path)

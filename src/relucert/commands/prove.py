@@ -15,6 +15,7 @@ from relucert.proof.subject import Subject
 from relucert.prover.certify import certify_with_proof
 from relucert.query import Query
 from relucert.read.files import read_bytes
+from relucert.read.network import network_content
 from relucert.verdict import Proved, Reason, Unknown
 from relucert.verify import Outcome, certify
 
@@ -57,7 +58,7 @@ class Proofs:
         if engine != "auto":
             raise UsageError("--proof has its own engine; leave --engine out")
         content = None if property_path is None else read_bytes(property_path)
-        return cls(path, exact, read_bytes(network_path), content, limits, seed)
+        return cls(path, exact, network_content(network_path), content, limits, seed)
 
     def certify(self, network: Network, query: Query, progress: Callable[[str], None]) -> Outcome:
         """The verdict on one query: Proved with a proof accepted from the file.

@@ -8,11 +8,13 @@ from pathlib import Path
 
 from relucert.errors import FileError, RelucertError
 from relucert.network import Network
+from relucert.read.files import read_bytes
 from relucert.read.nnet import read_nnet
 from relucert.read.npz import read_network_npz
 from relucert.read.onnx import read_onnx
+from relucert.read.onnx_model import decode_model, other_files
 
-__all__ = ["read_network"]
+__all__ = ["network_content", "read_network"]
 
 _READERS: dict[str, Callable[[Path], Network]] = {
     ".onnx": read_onnx,
@@ -43,3 +45,18 @@ def read_network(path: str | Path) -> Network:
         raise FileError(path, f"malformed content ({type(error).__name__}: {error})") from error
     except MemoryError:
         raise FileError(path, "needs more memory than there is") from None
+
+
+def network_content(path: str | Path) -> bytes:
+    """All that a network is read from, for a proof to name; decompressed where it is ``.gz``.
+
+    Raises FileError where other files hold some of its numbers: a hash of this one would not fix
+    them.
+    """
+    path = Path(path)
+    if path.name.endswith((".onnx", ".onnx.gz")):
+        others = other_files(decode_model(path))
+        if others:
+            words = f"has weights in another file ({others[0]!r}), which a proof does not name"
+            raise FileError(path, f"{words}; save the model as one file for this")
+    return read_bytes(path)

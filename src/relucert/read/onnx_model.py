@@ -15,7 +15,7 @@ import numpy as np
 from relucert.errors import FileError
 from relucert.read.files import read_bytes
 
-__all__ = ["decode_model", "decode_tensor", "nodes_in_order", "place_of"]
+__all__ = ["decode_model", "decode_tensor", "nodes_in_order", "other_files", "place_of"]
 
 _MAX_NODES = 100_000
 
@@ -36,6 +36,15 @@ def decode_model(path: Path) -> Any:
     if len(model.graph.node) > _MAX_NODES:
         raise FileError(path, f"has {len(model.graph.node):,} nodes (limit {_MAX_NODES:,})")
     return model
+
+
+def other_files(model: Any) -> list[str]:
+    """Names of the files beside the model that hold some of its numbers."""
+    graph = model.graph
+    tensors = [*graph.initializer]
+    tensors += [attribute.t for node in graph.node for attribute in node.attribute]
+    entries = [entry for tensor in tensors for entry in tensor.external_data]
+    return sorted({str(entry.value) for entry in entries if entry.key == "location"})
 
 
 def place_of(node: Any) -> str:
