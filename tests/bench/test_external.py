@@ -20,6 +20,7 @@ from relucert.bench import (
     parse_peers,
     run_bench,
 )
+from relucert.bench.answers import parse_answer
 from relucert.bench.processes import run_watched
 from relucert.cli import main
 from relucert.errors import FileError, UsageError
@@ -294,3 +295,21 @@ def test_a_second_run_goes_on_where_the_first_ended(folder):
     rows = run_bench(items, BenchOptions(), Path("r.csv"), None, peers)
     assert len(rows) == 4
     assert Path("calls").read_text() == "xx"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["could not show unsat\n", "not unsat", "unsat? maybe sat\n", "isunsat\n", "error: x unsat\n"],
+)
+def test_a_word_at_the_end_of_a_sentence_is_no_answer(text):
+    assert parse_answer(text) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["unsat", "  UNSAT \n", "Result: unsat\n", "verdict:unsat", "status = unsat", "9%\runsat"],
+)
+def test_a_line_of_its_own_is_an_answer(text):
+    answer = parse_answer(f"reading\n{text}")
+    assert answer is not None
+    assert answer.verdict == "proved"

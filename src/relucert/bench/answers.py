@@ -28,7 +28,7 @@ _WORDS = {
     "unknown": "unknown", "timeout": "unknown", "error": "error",
 }  # fmt: skip
 _LINE = re.compile(
-    rf"[ \t]*(?:(?:result|status|verdict|answer)[ \t]*[:=]?[ \t]+)?"
+    rf"^[ \t]*(?:(?:result|status|verdict|answer)(?:[ \t]*[:=][ \t]*|[ \t]+))?"
     rf"({'|'.join(_WORDS)})[ \t]*(?=$|\()",
     re.IGNORECASE | re.MULTILINE,
 )
@@ -53,7 +53,8 @@ def parse_answer(text: str) -> Answer | None:
 
     An answer that a later line takes back is an error.
     """
-    text = text.replace("\r\n", "\n")
+    # A bare carriage return ends a progress line that the next one overwrites.
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
     lines = list(_LINE.finditer(text))
     if not lines:
         return None
