@@ -11,6 +11,7 @@ from reductions.answers import expected_answer
 from reductions.bundle import read_bundle, write_bundle
 from reductions.commands.common import (
     RATIONAL,
+    Finite,
     command_line,
     new_directory,
     printable,
@@ -35,7 +36,7 @@ TARGETS = ("robust-memorization", "network-verification")
 @click.option("--threshold", type=RATIONAL, help="Verification: the least unsafe output.")
 @click.option(
     "--timeout",
-    type=click.FloatRange(0),
+    type=Finite(0),
     default=10.0,
     show_default=True,
     help="Seconds to find the expected answer in, where none is planted; 0: do not try.",

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import os
 import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -15,7 +17,15 @@ from reductions.dimacs import DimacsFile, read_dimacs_file
 from relucert.errors import UsageError
 from relucert.exact import parse_rational
 
-__all__ = ["RATIONAL", "command_line", "new_directory", "printable", "read_formula", "value_lines"]
+__all__ = [
+    "RATIONAL",
+    "Finite",
+    "command_line",
+    "new_directory",
+    "printable",
+    "read_formula",
+    "value_lines",
+]
 
 _LINE_WIDTH = 78
 
@@ -37,6 +47,18 @@ class _Rational(click.ParamType):
 
 
 RATIONAL = _Rational()
+
+
+class Finite(click.FloatRange):
+    """A range of numbers without "nan", which no comparison keeps out, and without "inf"."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        number = float(super().convert(value, param, ctx))
+        if not math.isfinite(number):
+            self.fail(f"{number} is not a finite number.", param, ctx)
+        return number
 
 
 def command_line() -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from reductions.answers import expected_answer
-from reductions.commands.common import printable
+from reductions.commands.common import Finite, printable
 from reductions.dimacs import DimacsFile, read_dimacs_file
 from reductions.explaining.story import MAX_CLAUSES, MAX_VARIABLES, check_size, tell
 from relucert.errors import FileError
@@ -27,7 +27,7 @@ MAX_BYTES = 1 << 20
 @click.option("-o", "--output", required=True, type=click.Path(), help="The page, an HTML file.")
 @click.option(
     "--timeout",
-    type=click.FloatRange(0),
+    type=Finite(0),
     default=20.0,
     show_default=True,
     help="Seconds to decide the formula in; 0: do not try.",

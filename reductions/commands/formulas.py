@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from reductions.commands.common import command_line, read_formula, value_lines
+from reductions.commands.common import Finite, command_line, read_formula, value_lines
 from reductions.dimacs import write_dimacs
 from reductions.families import FAMILIES, Family, Parameter, comments_of
 from reductions.rup import check_proof_file
@@ -57,9 +57,7 @@ for _family in FAMILIES:
 
 @click.command("solve")
 @click.argument("formula", default="-")
-@click.option(
-    "--timeout", type=click.FloatRange(0, min_open=True), help="Seconds; none if missing."
-)
+@click.option("--timeout", type=Finite(0, min_open=True), help="Seconds; none if missing.")
 @click.option("--proof", type=click.Path(dir_okay=False), help="Where a DRUP proof goes.")
 @click.pass_context
 def solve_command(
@@ -88,9 +86,7 @@ def solve_command(
 @click.command("check-proof")
 @click.argument("formula")
 @click.argument("proof")
-@click.option(
-    "--timeout", type=click.FloatRange(0, min_open=True), help="Seconds; none if missing."
-)
+@click.option("--timeout", type=Finite(0, min_open=True), help="Seconds; none if missing.")
 @click.pass_context
 def check_proof_command(
     context: click.Context, formula: str, proof: str, timeout: float | None

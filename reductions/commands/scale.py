@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from reductions.commands.common import command_line
+from reductions.commands.common import Finite, command_line
 
 __all__ = ["scale"]
 
@@ -39,9 +39,9 @@ class _Command(click.Command):
 @click.option("--external", "externals", multiple=True, metavar="NAME=COMMAND",
               help="Another verifier: its command with {onnx}, {vnnlib}, {timeout}; {result} if "
                    "it answers in a file. Its solver is verify-NAME.")  # fmt: skip
-@click.option("--timeout", type=click.FloatRange(0, min_open=True),
+@click.option("--timeout", type=Finite(0, min_open=True),
               help="Seconds for each measurement; 60.")  # fmt: skip
-@click.option("--memory", type=click.FloatRange(0, min_open=True),
+@click.option("--memory", type=Finite(0, 2**30, min_open=True),
               help="GiB for the processes of a measurement; 4.")  # fmt: skip
 @click.option("--seed", type=click.IntRange(0), help="Of formulas and order; drawn if missing.")
 @click.option("-o", "--output", required=True, help="The run's folder.")

@@ -25,6 +25,7 @@ FROM_FILE = "file"
 
 _MOST_NUMBERS = 10_000
 _MOST_CELLS = 1_000_000
+_LARGEST_SIZE = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,7 @@ class Plan:
             raise UsageError(f"the family {family.name} has no ratio")
         if bool(self.curve_ratios) != bool(self.curve_size):
             raise UsageError("a curve needs both its size and its ratios")
-        count = len(self.recipes) * len(self.doors)
+        count = self._most_recipes * len(self.doors)
         if count > _MOST_CELLS:
             raise UsageError(f"{count:,} measurements are too many; {_MOST_CELLS:,} are the most")
         seen = set()
@@ -93,6 +94,13 @@ class Plan:
             if (recipe.size, recipe.ratio) not in seen:
                 seen.add((recipe.size, recipe.ratio))
                 self.formula(recipe)
+
+    @property
+    def _most_recipes(self) -> int:
+        """How many formulas there are at most, known without listing them."""
+        seeded = _family(self.family).seeded
+        each, of_curve = (self.formulas, self.curve_formulas) if seeded else (1, 1)
+        return len(self.sizes) * max(1, len(self.ratios)) * each + len(self.curve_ratios) * of_curve
 
     @property
     def recipes(self) -> list[Recipe]:
@@ -199,6 +207,8 @@ def parse_sizes(text: str) -> tuple[int, ...]:
     sizes = numbers(text, "sizes")
     if any(size != int(size) or size < 1 for size in sizes):
         raise UsageError(f"sizes {text!r}: a size is a whole number from 1 on")
+    if max(sizes) > _LARGEST_SIZE:
+        raise UsageError(f"sizes {text!r}: {_LARGEST_SIZE:,} is the largest")
     return tuple(int(size) for size in sizes)
 
 

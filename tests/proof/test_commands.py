@@ -182,3 +182,14 @@ def test_what_only_the_milp_proves_is_said_to_be_its_word(folder, capsys, monkey
     (result,) = json.loads(out)["results"]
     assert code == 3
     assert "no proof of it was found" in result["detail"]
+
+
+@pytest.mark.parametrize("size", ["nan", "inf", "-1", "0"])
+def test_a_largest_size_that_is_none_is_refused(tmp_path, capsys, size):
+    (tmp_path / "p.rcp").write_bytes(b"")
+    (tmp_path / "n.onnx").write_bytes(b"")
+    files = [str(tmp_path / "p.rcp"), str(tmp_path / "n.onnx")]
+    with pytest.raises(SystemExit) as ended:
+        main(["check", *files, "--max-size", size])
+    assert ended.value.code == 2
+    assert "--max-size" in capsys.readouterr().err

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
 import click
 
 from relucert.cli.options import DATA, FILE, GIB, RATIONAL
+from relucert.errors import UsageError
 
 __all__ = ["COMMANDS"]
 
@@ -26,8 +28,8 @@ __all__ = ["COMMANDS"]
 @click.option("--data", type=FILE, default=None, help="Labelled points, .npz or .csv.")
 @click.option("--radius", type=RATIONAL, default=None, help="Radius of the balls.")
 @DATA
-@click.option("--max-size", type=click.FloatRange(0, min_open=True), default=64.0, metavar="GIB",
-              show_default=True, help="Largest proof, decompressed.")  # fmt: skip
+@click.option("--max-size", type=click.FloatRange(0, 2**30, min_open=True), default=64.0,
+              metavar="GIB", show_default=True, help="Largest proof, decompressed.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print JSON to standard output.")
 def check(proof_path: Path, network_path: Path, max_size: float, **arguments: Any) -> int:
     """Check that PROOF shows that PROPERTY, or the robustness of a labelled point, holds.
@@ -41,6 +43,8 @@ def check(proof_path: Path, network_path: Path, max_size: float, **arguments: An
     """
     from relucert.commands.check import check_command
 
+    if math.isnan(max_size):  # no range keeps it out
+        raise UsageError("--max-size must be a number")
     return check_command(proof_path, network_path, max_bytes=int(max_size * GIB), **arguments)
 
 
