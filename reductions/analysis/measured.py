@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
@@ -61,25 +62,26 @@ class Measured:
         """The answer of each formula that some door decided and no other contradicted."""
         return {
             formula: next(iter(answers))
-            for formula, answers in self._answers.items()
-            if len(answers) == 1
+            for formula, answers in self._decided.items()
+            if len(answers) == 1 and len(self._said[formula]) == 1
         }
 
     @cached_property
     def disagreements(self) -> tuple[Disagreement, ...]:
+        """Also those with answers that came too late or were not confirmed: they stop a run."""
         return tuple(
             Disagreement(formula, tuple(sorted(answers["sat"])), tuple(sorted(answers["unsat"])))
-            for formula, answers in sorted(self._answers.items())
+            for formula, answers in sorted(self._said.items())
             if len(answers) > 1
         )
 
     @cached_property
-    def _answers(self) -> dict[str, dict[str, set[str]]]:
-        answers: dict[str, dict[str, set[str]]] = {}
-        for row in self.rows:
-            if row.decided:
-                answers.setdefault(row.formula, {}).setdefault(row.answer, set()).add(row.door)
-        return answers
+    def _decided(self) -> dict[str, dict[str, set[str]]]:
+        return _by_answer(row for row in self.rows if row.decided)
+
+    @cached_property
+    def _said(self) -> dict[str, dict[str, set[str]]]:
+        return _by_answer(row for row in self.rows if row.answer in ANSWERS)
 
     @cached_property
     def slices(self) -> tuple[Slice, ...]:
@@ -105,6 +107,14 @@ class Measured:
         ]
 
 
+def _by_answer(rows: Iterable[Row]) -> dict[str, dict[str, set[str]]]:
+    """Which doors gave which answer to each formula."""
+    answers: dict[str, dict[str, set[str]]] = {}
+    for row in rows:
+        answers.setdefault(row.formula, {}).setdefault(row.answer, set()).add(row.door)
+    return answers
+
+
 def time_costs(rows: list[Row]) -> Costs:
     """CPU seconds until the answer; a run without one took longer than the time it was given."""
     timed = [(row, seconds_of(row)) for row in rows]
@@ -117,7 +127,13 @@ def time_costs(rows: list[Row]) -> Costs:
 
 
 def seconds_of(row: Row) -> float | None:
-    """CPU seconds; those of the wall clock where the CPU's are not known."""
+    """CPU seconds; those of the wall clock where the CPU's are not known.
+
+    The CPU seconds of a run that was killed include the start of its process, so they may exceed
+    what was spent on the formula; the wall clock was started later, so the smaller is a bound.
+    """
+    if not row.decided and row.cpu_seconds is not None and row.wall_seconds is not None:
+        return min(row.cpu_seconds, row.wall_seconds)
     return row.cpu_seconds if row.cpu_seconds is not None else row.wall_seconds
 
 

@@ -15,7 +15,7 @@ from support.synthetic_runs import COLUMNS, growth_rows, row, timed, write_run
 
 from reductions.analysis.drawing import draw
 from reductions.analysis.growth_section import growth_section
-from reductions.analysis.measured import Measured
+from reductions.analysis.measured import Measured, time_costs
 from reductions.analysis.run_folder import read_run
 from reductions.analysis.transfer import hardness_transfer
 from reductions.cli import run
@@ -201,6 +201,48 @@ def test_contradicting_doors_come_first(tmp_path, outcome):
     assert code == 0
     assert "contradict each other on 1 of 1" in out
     assert "disagreements.csv" in (tmp_path / "r" / "report.html").read_text()
+
+
+@pytest.mark.parametrize("status", ["error", "timeout"])
+def test_an_answer_that_does_not_count_contradicts_all_the_same(tmp_path, outcome, status):
+    rows = [row(door="a", answer="sat", status=status), row(door="b", answer="unsat")]
+    rows.append(row(door="c", answer="unsat"))
+    write_run(tmp_path / "run", rows)
+    code, out, _ = outcome("analyse", tmp_path / "run", "-o", tmp_path / "r")
+    assert code == 0
+    assert "contradict each other on 1 of 1" in out
+
+
+def test_a_stray_quote_costs_its_own_line_only(tmp_path, outcome):
+    folder = write_run(tmp_path / "run", [row(seed=seed) for seed in range(6)])
+    path = folder / "measurements.csv"
+    lines = path.read_text().splitlines(keepends=True)
+    lines.insert(3, '1,random-3sat,"garb\n')
+    path.write_text("".join(lines))
+    code, out, err = outcome("analyse", folder)
+    assert code == 0
+    assert "6 measurements" in out
+    assert "line 4" in err
+
+
+def test_equal_formulas_of_different_seeds_are_different_measurements(tmp_path, outcome):
+    same = {"formula_sha256": "a" * 64}
+    write_run(tmp_path / "run", [row(seed=seed) | same for seed in range(3)])
+    _, out, err = outcome("analyse", tmp_path / "run")
+    assert "3 measurements" in out
+    assert "twice" not in err
+
+
+def test_a_killed_run_is_bounded_by_what_came_after_its_start(tmp_path):
+    """The CPU time of a killed process holds the start of Python, its wall clock does not."""
+    killed = {"status": "timeout", "answer": "unknown", "wall_seconds": 4.2, "cpu_seconds": 5.9}
+    idle = killed | {"wall_seconds": 7.0, "cpu_seconds": 5.5}
+    answered = {"wall_seconds": 1.0, "cpu_seconds": 1.5}
+    rows = [row(seed=seed, **given) for seed, given in enumerate((killed, idle, answered))]
+    measured = Measured(read_run(write_run(tmp_path, rows)).rows)
+    costs = time_costs(measured.of())
+    assert sorted(costs.bound.tolist()) == [3.0, 4.2, 5.5]
+    assert sorted(costs.side.tolist()) == [-1, 1, 1]
 
 
 def only_timeouts():
