@@ -212,7 +212,9 @@ def _():
     If the relaxation's minimum is positive, we are done. If not, take a binary whose value is
     furthest from 0 and 1, and ask twice: once with $p = 0$, once with $p = 1$. Every question is a
     linear programme; a question whose minimum is positive needs no more. The number of questions is
-    the price. (A real solver is cleverer in many ways; the price has the same cause.)
+    the price. (A real solver is cleverer in many ways; the price has the same cause. And *proved*
+    is a word on loan here: these programmes are solved in floating point. Notebook 8 shows what
+    deserves it.)
     """)
     return
 

@@ -439,8 +439,9 @@ def _():
         {
             "Try this 1: which promise?": mo.md(r"""
     For each rule: does it break the promise from $A$ to $B$, or the one back? *Answer:* A breaks
-    the way there. B, C, D and E break the way back: B and C when they decode, D and E even in the
-    answer, as the target has solutions and the source has none.
+    the way there. B, C, D and E break the way back. C has the right answers and fails only when it
+    decodes. B, D and E are wrong even in the answer: the target may have solutions where the source
+    has none. (For B try the clauses $(a \vee b)$, $(\neg a \vee b)$ below.)
     """),
             "Try this 2: blind spots": mo.md(r"""
     Rule C: why does the table of images show no difference? *Answer:* the images are the networks

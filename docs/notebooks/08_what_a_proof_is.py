@@ -505,9 +505,9 @@ def _():
     """),
             "Try this 4: what is still trusted?": mo.md(r"""
     List what you must believe if the checker accepts. *Answer:* the checker (fewer than 1,500
-    lines), the readers of the network's and the question's files, Python and numpy's arithmetic,
-    the machine. Not: the search, the solver, its tolerances, the network's training, this
-    notebook.
+    lines of code), the readers of the network's and the question's files, Python and numpy's
+    arithmetic, the machine. Not: the search, the solver, its tolerances, the network's training,
+    this notebook.
     """),
         }
     )

@@ -22,7 +22,7 @@ FORMULA = re.compile(r'<(span|div) class="arithmatex">(.*?)</\1>', re.DOTALL)
 LINK_OUT = re.compile(r"\[([^\]]*)\]\((?:\.\./)+([^)#]+)\)")
 HELP = re.compile(r"^::help (relucert|reductions)$", re.MULTILINE)
 # What the converter leaves to be wished for: names letter by letter, braces as identifiers, no
-# space around functions and colons.
+# space around functions and colons, too much of it around bars, signs and the empty set.
 BETTER: tuple[tuple[str, Any], ...] = (
     (
         r'(?:<mi mathvariant="normal">\w</mi>){2,}',
@@ -32,6 +32,13 @@ BETTER: tuple[tuple[str, Any], ...] = (
     (r"<mi>(log|exp)</mi>", r'<mspace width="0.17em" /><mi>\1</mi><mspace width="0.17em" />'),
     (r"<mo>(:|&#x0003A;)</mo>", r'<mo lspace="0.25em" rspace="0.25em">\1</mo>'),
     (r'<mo stretchy="true">&#x000AF;</mo>', r'<mo stretchy="false">&#x000AF;</mo>'),
+    (r"<mo>(&#x02205;)</mo>", r"<mi>\1</mi>"),
+    (r'<mo( stretchy="false")?>(&#x0007C;)</mo>', r'<mo\1 lspace="0" rspace="0">\2</mo>'),
+    # A minus after a relation is a sign.
+    (
+        r"(<mo>(?:&#x02264;|&#x02265;|&#x0003D;|&#x0003C;|&#x0003E;)</mo>)<mo>(&#x02212;)</mo>",
+        r'\1<mo form="prefix" rspace="0">\2</mo>',
+    ),
 )
 FENCES = re.compile(r"(^```.*?^```$)", re.MULTILINE | re.DOTALL)
 
@@ -93,9 +100,12 @@ def _mathml(match: re.Match[str]) -> str:
     text = html.unescape(re.sub(r"<[^>]+>", "", match[2])).strip()
     display = "block" if match[1] == "div" else "inline"
     drawn = convert(text[2:-2].strip(), display=display)
+    if "\\" in re.sub(r"<annotation.*?</annotation>", "", drawn):
+        raise PluginError(f"a command in this formula is not known: {text}")
     for pattern, better in BETTER:
         drawn = re.sub(pattern, better, drawn)
-    wide = " wide" * (match[1] == "span" and len(re.sub(r"<[^>]+>|&#x\w+;", "", drawn)) > 18)
+    shown = html.unescape(re.sub(r"<[^>]+>", "", drawn))
+    wide = " wide" * (match[1] == "span" and len(shown) > 22)
     return f'<{match[1]} class="formula{wide}">{drawn}</{match[1]}>'
 
 

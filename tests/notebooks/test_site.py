@@ -1,4 +1,4 @@
-"""The course's pages of the documentation site, opened from a folder in a real browser."""
+"""The documentation site, above all the course's pages, opened from a folder in a real browser."""
 
 import importlib.util
 import os
@@ -47,6 +47,9 @@ def test_pages_fit_the_screen_and_need_no_network(site, browser, width, scheme):
             assert page.locator("article img[alt]").count() >= 1, name
             assert page.locator("article math").count() >= 1, name
             assert page.locator("article details").count() >= 2, name
+    for path in sorted(site.parent.rglob("*.html")):
+        page.goto(f"file://{path}")
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, path
     context.close()
     assert asked
     assert all(url.startswith(("file:", "data:")) for url in asked), asked

@@ -138,6 +138,25 @@ def test_solve(outcome, monkeypatch, tmp_path) -> None:
     assert "s UNKNOWN" in out
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("solve", "f.cnf"),
+        ("explain", "f.cnf", "-o", "page.html"),
+        ("reduce", "f.cnf", "--to", "network-verification", "-o", "folder"),
+        ("scale", "--formula", "f.cnf", "-o", "run"),
+    ],
+)
+def test_a_time_limit_is_a_number(outcome, tmp_path, monkeypatch, arguments):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "f.cnf").write_text("p cnf 1 1\n1 0\n")
+    for limit in ("nan", "-1", "soon"):
+        code, out, err = outcome(*arguments, "--timeout", limit)
+        assert (code, out, err.count("\n")) == (2, "", 1)
+        assert limit in err
+    assert [path.name for path in tmp_path.iterdir()] == ["f.cnf"]
+
+
 @pytest.fixture
 def memorization(outcome, tmp_path) -> Path:
     formula = tmp_path / "f.cnf"
