@@ -11,6 +11,7 @@ app = marimo.App(width="medium", app_title="4 Verification is MaxSAT")
 
 with app.setup(hide_code=True):
     from fractions import Fraction
+    from functools import cache
     from itertools import product
 
     import marimo as mo
@@ -280,12 +281,15 @@ def _(m):
 
 @app.cell
 def _(formula, network, read, rounded, threshold):
+    SECONDS = 20
+
+    @cache
     def asked(tau):
         """Whether y can reach tau: the verifier's answer."""
         n = formula.variables
         unsafe = Polyhedron(((Fraction(-1),),), (-Fraction(tau),))  # -y <= -tau
         case = Case(Box((Fraction(0),) * n, (Fraction(1),) * n), (unsafe,))
-        return certify(network, Query((case,)), timeout=10).verdict
+        return certify(network, Query((case,)), timeout=SECONDS).verdict
 
     def satisfied(values):
         return MaxSatisfiability(formula.variables, formula.clauses, 0).satisfied(values)
@@ -315,9 +319,9 @@ def _(formula, network, read, rounded, threshold):
             kind="success",
         )
     else:
-        _said = friendly(f"{_verdict.words}. The verifier was given 10 seconds.")
+        _said = friendly(f"{_verdict.words}. The verifier was given {SECONDS} seconds.")
     _said
-    return asked, satisfied
+    return SECONDS, asked, satisfied
 
 
 @app.cell(hide_code=True)
@@ -333,7 +337,7 @@ def _():
 
 
 @app.cell
-def _(asked, formula, m, read, rounded, satisfied):
+def _(SECONDS, asked, formula, m, read, rounded, satisfied):
     def climbed():
         """The best assignment, the questions on the way, and whether the last one was proved."""
         best, asks = (False,) * formula.variables, []
@@ -354,14 +358,15 @@ def _(asked, formula, m, read, rounded, satisfied):
         heights = [counts.count(count) for count in range(m + 1)]
         colours = [BLUE if count == optimum else "#bbbbbb" for count in range(m + 1)]
         axis.bar(range(m + 1), heights, color=colours)
-        axis.axvline(satisfied(best) + 0.5, color=ORANGE, lw=2)
+        if proved:
+            axis.axvline(satisfied(best) + 0.5, color=ORANGE, lw=2)
         axis.set(xlabel="satisfied clauses", ylabel="assignments", xlim=(-0.6, m + 0.7))
         axis.xaxis.get_major_locator().set_params(integer=True)
         axis.yaxis.get_major_locator().set_params(integer=True)
         return picture(
             figure,
-            f"How many of all {len(counts)} assignments satisfy how many clauses; the bound proved "
-            f"lies right of {satisfied(best)}",
+            f"How many of all {len(counts)} assignments satisfy how many clauses"
+            + f"; the bound proved lies right of {satisfied(best)}" * proved,
         )
 
     _rows = "\n".join(
@@ -384,12 +389,13 @@ def _(asked, formula, m, read, rounded, satisfied):
                 f"{optimum}."
                 if proved
                 else f"At least {satisfied(best)} of {m} clauses; the verifier was stopped after "
-                f"10 seconds. Brute force says {optimum}.",
+                f"{SECONDS} seconds. Brute force says {optimum}.",
                 kind="success" if proved and optimum == satisfied(best) else "warn",
             ),
             counts_picture(),
             mo.md(
-                "*Bars: all assignments. Orange: the verifier proved that none lies right of it.*"
+                "*Bars: all assignments.*"
+                + " *Orange: the verifier proved that none lies right of it.*" * proved
             ),
         ]
     )

@@ -22,7 +22,7 @@ FORMULA = re.compile(r'<(span|div) class="arithmatex">(.*?)</\1>', re.DOTALL)
 LINK_OUT = re.compile(r"\[([^\]]*)\]\((?:\.\./)+([^)#]+)\)")
 HELP = re.compile(r"^::help (relucert|reductions)$", re.MULTILINE)
 # What the converter leaves to be wished for: names letter by letter, braces as identifiers, no
-# space around functions and colons, too much of it around bars, signs and the empty set.
+# space around functions and colons, too much of it around bars, slashes, signs and the empty set.
 BETTER: tuple[tuple[str, Any], ...] = (
     (
         r'(?:<mi mathvariant="normal">\w</mi>){2,}',
@@ -30,10 +30,14 @@ BETTER: tuple[tuple[str, Any], ...] = (
     ),
     (r"<mi>&#x0007([BD]);</mi>", r'<mo stretchy="false">&#x0007\1;</mo>'),
     (r"<mi>(log|exp)</mi>", r'<mspace width="0.17em" /><mi>\1</mi><mspace width="0.17em" />'),
-    (r"<mo>(:|&#x0003A;)</mo>", r'<mo lspace="0.25em" rspace="0.25em">\1</mo>'),
+    (r"<m[io]>(:|&#x0003A;)</m[io]>", r'<mo lspace="0.25em" rspace="0.25em">\1</mo>'),
     (r'<mo stretchy="true">&#x000AF;</mo>', r'<mo stretchy="false">&#x000AF;</mo>'),
     (r"<mo>(&#x02205;)</mo>", r"<mi>\1</mi>"),
-    (r'<mo( stretchy="false")?>(&#x0007C;)</mo>', r'<mo\1 lspace="0" rspace="0">\2</mo>'),
+    (
+        r'<mo(?: stretchy="false")?>(&#x0007C;|&#x02016;)</mo>',
+        r'<mo stretchy="false" lspace="0" rspace="0">\1</mo>',
+    ),
+    (r"<mo>(/|&#x0002F;)</mo>", r'<mo lspace="0.06em" rspace="0.06em">\1</mo>'),
     # A minus after a relation is a sign.
     (
         r"(<mo>(?:&#x02264;|&#x02265;|&#x0003D;|&#x0003C;|&#x0003E;)</mo>)<mo>(&#x02212;)</mo>",
