@@ -89,9 +89,10 @@ def read_formula(text: str, limits: PageLimits | None = None) -> TypedFormula | 
     if not text.strip():
         return f"There is no formula yet. {_HOW}"
     try:
-        # Without a header a line "c or d" is a clause, not a comment.
-        lines = [line for line in text.splitlines() if not re.match(r"c(\s|$)", line)]
-        if next((line for line in lines if line.strip()), "").startswith("p "):
+        # In words a line "c or d" is a clause, not a comment, and "p or q" is no header.
+        lines = ["" if re.match(r"c(\s|$)", line) else line for line in text.splitlines()]
+        first = next((line for line in lines if line.strip()), "")
+        if re.match(r"p\s+(cnf\b|[0-9])", first) or _is_dimacs(lines):
             return _in_numbers(lines, limits)
         if _NUMBERS.fullmatch(text):
             return _in_numbers(text.splitlines(), limits)
@@ -117,6 +118,12 @@ def _checked_clauses(clauses: list[list[int]], limits: PageLimits) -> tuple[tupl
 
 
 # Numbers.
+
+
+def _is_dimacs(lines: list[str]) -> bool:
+    """Whether these are numbers of which a 0 ends a line: words cannot be meant."""
+    ended = any(line.split()[-1:] == ["0"] for line in lines)
+    return ended and _NUMBERS.fullmatch("\n".join(lines)) is not None
 
 
 def _in_numbers(lines: list[str], limits: PageLimits) -> TypedFormula:
@@ -148,6 +155,7 @@ def _in_numbers(lines: list[str], limits: PageLimits) -> TypedFormula:
         )
     if not clauses:
         raise _MistakeError(f"There is no clause yet. {_HOW}")
+    _checked(largest, limits.variables, "variables (the largest number counts)")
     count = max(declared[0] if declared else 0, largest)
     return TypedFormula(
         Satisfiability(count, _checked_clauses(clauses, limits)),
@@ -173,7 +181,6 @@ def _numbered_clause(number: int, line: str, limits: PageLimits) -> list[int]:
             f"{where} 0 is no literal, as it has no negation: variables are numbered from 1. A 0 "
             "may only end a line."
         )
-    _checked(max(map(abs, literals)), limits.variables, "variables (the largest number counts)")
     return literals
 
 
