@@ -524,7 +524,7 @@ def _():
     (it would say that P and NP differ).
     """),
             "Try this 5: is 3-SAT with 15 variables hard?": mo.md(r"""
-    `decide` solves hundreds of linear programmes where `cdcl` meets a few conflicts. Is the formula
+    `decide` solves a hundred linear programmes where `cdcl` meets a few conflicts or none. Is the formula
     hard? *Answer:* no, the detour is. A reduction shows that data is at *least* as hard as
     formulas; it does not promise that the detour is a good way to solve them.
     """),
