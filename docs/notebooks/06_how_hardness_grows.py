@@ -524,8 +524,8 @@ def _():
     (it would say that P and NP differ).
     """),
             "Try this 5: is 3-SAT with 15 variables hard?": mo.md(r"""
-    `decide` solves a hundred linear programmes where `cdcl` meets a few conflicts or none. Is the formula
-    hard? *Answer:* no, the detour is. A reduction shows that data is at *least* as hard as
+    `decide` solves a hundred linear programmes where `cdcl` meets a few conflicts or none. Is the
+    formula hard? *Answer:* no, the detour is. A reduction shows that data is at *least* as hard as
     formulas; it does not promise that the detour is a good way to solve them.
     """),
         }
