@@ -103,6 +103,9 @@ class Rounded:
             negative = np.minimum(rows.rows, 0.0)
             shift = np.einsum("ij,ij->i", negative, lines.offset[at])
             entries = np.maximum(rows.rows, 0.0) * below + negative * lines.above[at]
+            # Taken off only where the sign is fixed. There the product is exact, its slope 0 or
+            # 1; or the slope is smaller, at least 1/128 below what z >= 0 would allow, and a
+            # rounding of the product has that to spare.
             if chosen.taken is not None:
                 entries = entries - chosen.taken
             lost = rows.lost + _gamma(entries.shape[1]) * np.abs(shift) + lines.tiny[at]
