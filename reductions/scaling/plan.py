@@ -166,9 +166,23 @@ class Plan:
             values["parameters"] = tuple(sorted(values["parameters"].items()))
             for name in ("sizes", "ratios", "curve_ratios", "files", "doors", "externals"):
                 values[name] = tuple(values[name])
+            if not all(_is_like(values[name], kind) for name, kind in _RECORDED.items()):
+                raise TypeError(record)
             return cls(**values)
         except (KeyError, TypeError, AttributeError):
             raise InputError("its plan is not one of this version") from None
+
+
+_RECORDED: dict[str, type | tuple[type, ...]] = {
+    "family": str, "sizes": int, "ratios": (int, float), "formulas": int, "curve_size": int,
+    "curve_ratios": (int, float), "curve_formulas": int, "files": str, "seed": int, "doors": str,
+    "externals": str, "seconds": (int, float), "memory": int,
+}  # fmt: skip
+"""Types of the fields, or of what is in them."""
+
+
+def _is_like(value: object, kind: type | tuple[type, ...]) -> bool:
+    return all(isinstance(one, kind) for one in (value if isinstance(value, tuple) else (value,)))
 
 
 def formula_hash(formula: Satisfiability) -> str:

@@ -461,3 +461,17 @@ def test_no_process_is_one_line_and_the_run_goes_on_later(scale, tmp_path, monke
     monkeypatch.setattr(measuring, "run_child", decide_here)
     assert scale("--resume")[0] == 0
     assert len(rows_of(tmp_path / "run")) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("seconds", "soon"), ("formulas", "x"), ("sizes", ["a"]), ("doors", [1])]
+)
+def test_a_plan_that_was_written_over_is_refused_in_one_line(scale, tmp_path, name, value):
+    assert scale(*OPTIONS, "--sizes", "3", "--seeds", "1", "--solvers", "cdcl")[0] == 0
+    path = tmp_path / "run/run.json"
+    record = json.loads(path.read_text())
+    record["plan"][name] = value
+    path.write_text(json.dumps(record))
+    code, errors = scale("--resume")
+    assert code == 2
+    assert "its plan is not one of this version" in errors
