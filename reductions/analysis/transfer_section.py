@@ -16,7 +16,7 @@ from reductions.analysis.measured import Measured, Slice, seconds_of, time_costs
 from reductions.analysis.run_folder import Row
 from reductions.analysis.section import Section, Table
 from reductions.analysis.transfer import FEWEST_FORMULAS, Transfer
-from reductions.analysis.wording import joined, number
+from reductions.analysis.wording import band, joined, number
 
 __all__ = ["encoding_section", "transfer_section"]
 
@@ -97,12 +97,11 @@ def encoding_section(measured: Measured, pairs: list[Transfer]) -> Section | Non
     findings = [
         f"{door.name}: at n = {door.sizes[1]} its median is {'over ' if door.hidden else ''}"
         f"{door.medians[1] / max(reference.medians[1], 1e-3):.0f} times that of {reference.name}, "
-        "and its hard formulas of a size are not the other's (rank correlation "
-        f"{number(rho.value, 2)}): mostly the encoding or the method is what is "
-        "hard, not the formula."
+        f"and the two rank the formulas of a size hardly alike (correlation {band(rho)}): "
+        "mostly the encoding or the method is what is hard, not the formula."
         for door in doors
         if (rho := within.get(door.name)) is not None
-        and rho.value < _STRONG
+        and rho.high < _STRONG
         and door.medians[1] > _MUCH_SLOWER * max(reference.medians[1], 1e-3)
         and door.medians[1] > 2 * door.medians[0]
     ]

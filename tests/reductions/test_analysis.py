@@ -18,6 +18,7 @@ from reductions.analysis.growth_section import growth_section
 from reductions.analysis.measured import Measured, time_costs
 from reductions.analysis.run_folder import read_run
 from reductions.analysis.transfer import hardness_transfer
+from reductions.analysis.transfer_section import encoding_section
 from reductions.cli import run
 from relucert.errors import FileError
 
@@ -391,3 +392,23 @@ def test_versions_are_errors_of_the_file(tmp_path):
     with pytest.raises(FileError, match="run version 99"):
         read_run(folder)
     assert json.loads((folder / "run.json").read_text())["machine"] == "2 cores"
+
+
+def test_a_moderate_correlation_does_not_count_as_none(tmp_path):
+    """The encoding is blamed only where the whole band excludes a strong common hardness."""
+    random = np.random.default_rng(0)
+    rows = []
+    for size in (10, 20, 30, 40):
+        for seed in range(5):
+            common = random.standard_normal()
+            for door, factor in (("quick", 0.01), ("slow", 10.0)):
+                noise = common + 2.5 * random.standard_normal()
+                seconds = factor * size**2 * math.exp(noise)
+                rows.append(row(door=door, size=size, seed=seed, cpu_seconds=seconds))
+    measured = Measured(read_run(write_run(tmp_path, rows)).rows)
+    pairs = hardness_transfer(measured, 0)
+    within = pairs[0].within
+    assert within.value < 0.5 < within.high
+    section = encoding_section(measured, pairs)
+    assert section is not None
+    assert section.findings == ()
