@@ -27,6 +27,7 @@ SLOPE_STEPS = 128
 _BETA_STEPS = 2.0**12
 _DECAY = 0.96
 _BETA_RATE = 0.4
+_WORTH_DROPPING = 0.8  # of the rows, or dropping the others costs more than it saves
 _FIRST, _SECOND = 0.9, 0.99
 Arrays = dict[int, np.ndarray]
 
@@ -40,8 +41,7 @@ class Guess:
 
     def chosen(self, rows: np.ndarray) -> Guess:
         """Of some rows only; a mask or numbers."""
-        alpha = {layer: values[rows] for layer, values in self.alpha.items()}
-        return Guess(alpha, {layer: values[rows] for layer, values in self.beta.items()})
+        return Guess(_rows(self.alpha, rows), _rows(self.beta, rows))
 
 
 def shortened(guess: Guess) -> Guess:
@@ -90,9 +90,18 @@ class Ascent:
 
     @np.errstate(all="ignore")
     def run(
-        self, rows: np.ndarray, signs: Arrays, start: Guess, steps: int, limits: Limits
+        self,
+        rows: np.ndarray,
+        signs: Arrays,
+        start: Guess,
+        steps: int,
+        limits: Limits,
+        enough: np.ndarray | None = None,
     ) -> Guess:
-        """The best multipliers found for each row; ``signs``: int8, of fixed ReLUs, else 0."""
+        """The best multipliers found for each row; ``signs``: int8, of fixed ReLUs, else 0.
+
+        enough: bounds beyond which no better ones are wanted; those rows take no more steps.
+        """
         if not steps:
             return start
         rows = rows.astype(np.float32)
@@ -101,18 +110,31 @@ class Ascent:
         fixed = {index: own != 0 for index, own in signs.items()}
         split = {index for index, own in fixed.items() if own.any()}
         best = np.full(len(rows), -np.inf, dtype=np.float32)
-        best_at = Guess({i: a.copy() for i, a in at.alpha.items()}, dict(at.beta))
-        adam = _Adam(self.rate)
+        best_at = Guess(
+            {i: a.copy() for i, a in at.alpha.items()},
+            {i: b.copy() if i in split else b for i, b in at.beta.items()},
+        )
+        adam, going = _Adam(self.rate), np.arange(len(rows))
         for step in range(steps + 1):
             lines = self.lines(at, signs, fixed)
             values, met, last = self.bounds(rows, lines, at, signs, split)
             if not np.isfinite(values).all():
                 return start if step == 0 else best_at
-            better = values > best
-            best = np.where(better, values, best)
-            _copy(better, at, best_at, split)
+            better = np.flatnonzero(values > best[going])
+            best[going[better]] = values[better]
+            _copy(better, going[better], at, best_at, split)
             if step == steps or limits.out_of_time:
                 return best_at
+            if enough is not None:
+                short = np.flatnonzero(~(best[going] > enough[going]))
+                if not len(short):
+                    return best_at
+                if len(short) < _WORTH_DROPPING * len(going):
+                    going, rows, last, scale = going[short], rows[short], last[short], scale[short]
+                    signs, fixed, met = _rows(signs, short), _rows(fixed, short), _rows(met, short)
+                    at = at.chosen(short)
+                    lines = self.lines(at, signs, fixed)
+                    adam.keep(short)
             adam.count += 1
             self._step(adam, at, lines, met, last, signs, fixed, split, scale)
         return best_at
@@ -210,13 +232,19 @@ def _weights(relaxation: Relaxation) -> _Weights:
     )
 
 
-def _copy(better: np.ndarray, source: Guess, target: Guess, split: set[int]) -> None:
-    """Keep the multipliers of the rows that got better."""
-    chosen = better[:, None]
+def _rows(arrays: Arrays, rows: np.ndarray) -> Arrays:
+    """Of some rows only."""
+    return {index: values[rows] for index, values in arrays.items()}
+
+
+def _copy(
+    rows: np.ndarray, places: np.ndarray, source: Guess, target: Guess, split: set[int]
+) -> None:
+    """Keep the multipliers of rows that got better."""
     for index, alpha in source.alpha.items():
-        np.copyto(target.alpha[index], alpha, where=chosen)
+        target.alpha[index][places] = alpha[rows]
     for index in split:
-        target.beta[index] = np.where(chosen, source.beta[index], target.beta[index])
+        target.beta[index][places] = source.beta[index][rows]
 
 
 class _Adam:
@@ -226,6 +254,12 @@ class _Adam:
         self.rate, self.count = rate, 0
         self.first: dict[tuple[str, int], np.ndarray] = {}
         self.second: dict[tuple[str, int], np.ndarray] = {}
+
+    def keep(self, rows: np.ndarray) -> None:
+        """Go on with these rows only."""
+        for state in (self.first, self.second):
+            for key, values in state.items():
+                state[key] = values[rows]
 
     def way(self, key: tuple[str, int], slope: np.ndarray) -> np.ndarray:
         """The direction for one group of multipliers, given its gradient."""

@@ -31,6 +31,7 @@ from relucert.search.splits import Splits, costliest_chords, look_ahead
 
 __all__ = ["Effort", "Question", "Questions"]
 
+_CLEARLY = 1e-4  # more than enough
 _STORE_SHARE = 0.25  # of the memory allowed
 _CELLS_AT_ONCE = 2_000_000  # coefficients on one layer that rows bounded together have
 _PRODUCTS_AT_ONCE = 4_000_000_000  # between two looks at the clock
@@ -240,7 +241,9 @@ class Questions:
         rows = self.rows[batch.questions]
         rows = np.asarray(rows.toarray() if sp.issparse(rows) else rows)
         guess = Guess(batch.alpha, batch.beta)
-        best = shortened(self.ascent.run(rows, batch.signs, guess, steps, limits))
+        enough = -self.shift(np.zeros(len(rows)), batch.questions)
+        enough = (enough + _CLEARLY * np.abs(enough)).astype(np.float32)
+        best = shortened(self.ascent.run(rows, batch.signs, guess, steps, limits, enough))
         lines = {index: self._lines(index, signs) for index, signs in batch.signs.items()}
         multipliers = Multipliers(
             {index: self._wide(index, alpha) for index, alpha in best.alpha.items()},
