@@ -125,7 +125,7 @@ def run_one(tool: str, network_path: Path, query_path: Path, seconds: float) -> 
     start, used = time.perf_counter(), time.process_time()
     network, query = read_network(network_path), read_query(query_path)
     left = seconds - (time.perf_counter() - start)
-    outcome = certify(network, query, engine=engine, timeout=left, threads=1)
+    outcome = certify(network, query, engine=engine, timeout=left, threads=1, check=False)
     return {
         "seconds": time.perf_counter() - start,
         "cpu_seconds": time.process_time() - used,

@@ -28,7 +28,7 @@ import relucert.search.few_inputs
 imported, base = clock(), memory()
 network, query = read_network(sys.argv[1]), read_query(sys.argv[2])
 read, after = clock(), memory()
-found = certify(network, query, timeout=float(sys.argv[3]))
+found = certify(network, query, timeout=float(sys.argv[3]), check=False)
 print(json.dumps([found.verdict.words, imported, read - imported, clock() - read,
                   found.work.nodes, base, after, memory()]))
 """

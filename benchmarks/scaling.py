@@ -120,7 +120,9 @@ def measure(path: Path, count: int, seconds: float) -> None:
             said = set()
             for engine in ENGINES:
                 query, before, started = ball(point, Fraction(radius), inputs), cpu(), time.time()
-                verdict = certify(network, query, engine=engine, timeout=seconds).verdict
+                verdict = certify(
+                    network, query, engine=engine, timeout=seconds, check=False
+                ).verdict
                 word = "unknown"
                 if not isinstance(verdict, Unknown):
                     word = "violated" if isinstance(verdict, Violated) else "proved"

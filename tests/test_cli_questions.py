@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 from fractions import Fraction
 from pathlib import Path
 
@@ -13,7 +14,8 @@ from relucert.cli import main
 from relucert.memorization.labels import LabelMap
 from relucert.network import Layer, Network
 from relucert.query import Decision
-from relucert.verdict import Method, Proved
+from relucert.verdict import Method, Proved, Reason, Unknown
+from relucert.verify import Outcome
 from relucert.write.npz import write_network_npz
 from relucert.write.onnx import write_onnx
 
@@ -110,7 +112,7 @@ def test_radius_reads_labels_as_the_network_maps_them(folder, capsys):
 def test_an_interrupt_among_bounds_for_all_keeps_what_is_proved(folder, capsys, monkeypatch):
     """Ctrl-C while many balls are bounded at once: the balls proved so far are shown."""
 
-    def interrupted(_network, _balls, _progress):
+    def interrupted(_network, _balls, _progress, _check):
         yield 1, Proved(Method.BOUNDS)
         raise KeyboardInterrupt
 
@@ -119,3 +121,29 @@ def test_an_interrupt_among_bounds_for_all_keeps_what_is_proved(folder, capsys, 
     with Path("out.csv").open(newline="") as file:
         assert [row["item"] for row in csv.DictReader(file)] == ["point 1"]
     assert "1 of 2 points done" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("radius", "name"), [("1/4", "property.vnnlib"), ("1/3", "property.txt")])
+def test_what_rounding_leaves_open_is_kept(folder, capsys, monkeypatch, radius, name):
+    """Search and checker disagree: the question can be asked again."""
+    doubted = Outcome(Unknown(Reason.ROUNDING, "a part does not check"), 0.1, 7)
+    monkeypatch.setattr("relucert.commands.certify.certify_alone", lambda *_, **__: doubted)
+    monkeypatch.setattr(
+        "relucert.commands.certify._proved_together", lambda *_: ({}, False)
+    )  # fmt: skip
+    arguments = f"certify net.onnx --data good.csv --radius {radius} --points 0 --seed 7 --json"
+    assert run(arguments) == 3
+    (result,) = json.loads(capsys.readouterr().out)["results"]
+    (kept,) = Path().glob("relucert-rounding-*")
+    assert str(kept) in result["detail"]
+    assert sorted(path.name for path in kept.iterdir()) == sorted(
+        ["network.npz", name, "reproduce.json"]
+    )
+    about = json.loads((kept / "reproduce.json").read_text())
+    assert (about["engine"], about["seed"]) == ("auto", 7)
+    if name.endswith(".vnnlib"):
+        monkeypatch.undo()
+        monkeypatch.chdir(folder / kept)
+        assert run(" ".join(about["command"].split()[1:])) in (0, 1)
+    else:
+        assert "17/30" in (kept / name).read_text()

@@ -256,7 +256,7 @@ def test_running_out_of_memory_is_an_answer(monkeypatch):
     def too_much(*_):
         raise MemoryError
 
-    monkeypatch.setattr("relucert.portfolio.case.bound_network", too_much)
+    monkeypatch.setattr("relucert.portfolio.case.checked_bounds", too_much)
     network = Network.dense([np.ones((1, 1)), np.ones((1, 1))], [np.zeros(1)] * 2)
     query = Query((Case(_box((-1, 1)), (_half_space([1], -5),)),))
     verdict = certify(network, query).verdict

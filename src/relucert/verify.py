@@ -49,6 +49,7 @@ def certify(
     memory: float = math.inf,
     seed: int = 0,
     jobs: int = 1,
+    check: bool = True,
     progress: Progress | None = None,
 ) -> Outcome:
     """Decide whether any input of the query's boxes has an unsafe output.
@@ -62,6 +63,8 @@ def certify(
     already and four fifths of what the system has left. seed: of the attack. jobs: cores to use;
     with one, the same seed does the same work until a time limit ends it. For networks with one
     hidden layer a second core works at the MILP, in a child process.
+    check: whether what bounds and searches prove is derived again in the arithmetic of the proof
+    checker before it is called proved; without, it is the search's word.
     progress: called with a line about the work at hand.
 
     Violated always carries an exactly checked input; Proved says by which method; everything
@@ -78,7 +81,7 @@ def certify(
     check_solver(solver)
     query.fits(network.input_size, network.output_size)
     limits = Limits(timeout, min(memory, usable_bytes()), threads)
-    job = Job(network, query, engine, MilpOptions(solver), limits, seed, jobs, progress)
+    job = Job(network, query, engine, MilpOptions(solver), limits, seed, jobs, check, progress)
     verdicts: list[Verdict] = []
     for case in query.cases:
         verdicts.append(_within_memory(job, case))

@@ -57,7 +57,7 @@ def test_they_answer_what_enumeration_says(question):
 def test_all_proved_is_proved():
     executor = AtOnce()
     found = run(TRUE, executor, first_seconds=100.0)  # none is halved
-    assert found.verdict == Proved(Method.BOUNDS)
+    assert found.verdict == Proved(Method.CHECKED)
     assert len(executor.tasks) == found.given > 1
     assert found.count >= found.given
 
@@ -107,7 +107,7 @@ def test_what_takes_too_long_is_halved():
         return answer
 
     found = run(TRUE, AtOnce(change), cubes=2, first_seconds=4.0)
-    assert found.verdict == Proved(Method.BOUNDS)
+    assert found.verdict == Proved(Method.CHECKED)
     assert sorted(set(seconds)) == [4.0, 8.0, 16.0]
 
 
@@ -188,7 +188,7 @@ def test_processes_that_die_cost_their_own_cube_only():
 def test_local_processes_agree_with_one():
     with local_processes(2) as processes:
         found = run(TRUE, processes, slots=2)
-    assert found.verdict == Proved(Method.BOUNDS)
+    assert found.verdict == Proved(Method.CHECKED)
 
 
 @pytest.mark.slow
@@ -199,4 +199,4 @@ def test_dask_agrees_with_local_processes():
     )
     with cluster, distributed.Client(cluster) as client:
         found = run(TRUE, client.get_executor(), slots=2)
-    assert found.verdict == Proved(Method.BOUNDS)
+    assert found.verdict == Proved(Method.CHECKED)

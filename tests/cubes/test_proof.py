@@ -148,4 +148,4 @@ def test_an_easy_question_is_not_divided(files, capsys):
     assert code("certify", *files, "--cubes", 4, "--json") == 0
     (result,) = json.loads(capsys.readouterr().out)["results"]
     assert result["cubes"]["handed_out"] == 0
-    assert result["method"] == "bounds"
+    assert result["method"] == "checked"

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import gzip
 import math
+import os
 import tracemalloc
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from relucert.commands.check import _record_count
 from relucert.errors import FileError
 from relucert.network import Network
 from relucert.proof.check import Accepted, check_proof
@@ -148,3 +151,13 @@ def test_a_header_about_made_queries_is_compared_line_by_line(tmp_path):
     for wrong in (other, Subject(subject.network, subject.query, other.query_lines)):
         with pytest.raises(FileError, match="another query"):
             ProofReader(path).expect_subject(wrong)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="the system has no named pipes")
+def test_a_named_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    pipe = tmp_path / "proof.rcp"
+    os.mkfifo(pipe)
+    reader = ProofReader(pipe)
+    with pytest.raises(FileError, match="not a regular file"):
+        reader.expect_subject(Subject("network", "query"))
+    assert _record_count(pipe, 2**20) is None

@@ -57,14 +57,14 @@ def test_rounded_bounds_are_weaker_than_exact_ones(seed):
     except Refused:
         pytest.skip("beyond the range of float64")
     region = random_signs(rng, network, region)
+    if region.empty:
+        return
     inputs = Bounds.stacked([box])
     for index, layer in enumerate(network.layers):
         wide, narrow = rounded.interval(index, inputs), exact.interval(index, inputs)
         assert (wide.lower <= narrow.lower).all()
         assert (wide.upper >= narrow.upper).all()
         inputs = Bounds.stacked([region.layers[index].after(layer)])
-    if region.empty:
-        return
     betas = {
         index: {neuron: float(np.exp(rng.normal() * 5)) for neuron in signs}
         for index, signs in region.signs.items()

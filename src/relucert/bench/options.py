@@ -12,7 +12,7 @@ __all__ = ["BenchOptions"]
 class BenchOptions:
     """engine, solver as for `certify`; timeout caps the list's own; memory in bytes a process.
 
-    grace: seconds beyond the time limit after which another tool is killed.
+    grace: seconds beyond the time limit after which another tool is killed. check: as `certify`'s.
     """
 
     engine: str = "auto"
@@ -22,3 +22,4 @@ class BenchOptions:
     seed: int = 0
     jobs: int = 1
     grace: float = 5.0
+    check: bool = True

@@ -97,6 +97,7 @@ def _child(item: Instance, options: BenchOptions, sender: Connection) -> None:
             memory=options.memory,
             seed=options.seed,
             jobs=max(1, usable_cores() // options.jobs),
+            check=options.check,
         )
         words = outcome.verdict.words
         answer = (verdict_word(outcome.verdict), how(outcome.verdict), words)

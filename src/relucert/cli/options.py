@@ -15,8 +15,8 @@ from relucert.errors import UsageError
 from relucert.exact import parse_rational
 
 __all__ = [
-    "DATA", "ENGINES", "FILE", "GIB", "OUTPUT", "RATIONAL", "RATIONALS", "SOLVING", "limited",
-    "options", "seeded",
+    "CHECK", "DATA", "ENGINES", "FILE", "GIB", "OUTPUT", "RATIONAL", "RATIONALS", "SOLVING",
+    "limited", "options", "seeded",
 ]  # fmt: skip
 
 GIB = 2.0**30
@@ -73,6 +73,12 @@ SOLVING = options(
                       "the system has left)."),
     click.option("--seed", type=click.IntRange(0), default=None,
                  help="Seed of the search for counterexamples (default: drawn and printed)."),
+)  # fmt: skip
+
+CHECK = click.option(
+    "--check/--no-check", default=True, show_default=True,
+    help="Derive what bounds and searches prove again, in the arithmetic of the proof checker, "
+         "before it is called proved.",
 )  # fmt: skip
 
 DATA = options(

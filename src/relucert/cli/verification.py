@@ -8,7 +8,17 @@ from typing import Any
 
 import click
 
-from relucert.cli.options import DATA, ENGINES, FILE, OUTPUT, RATIONALS, SOLVING, limited, seeded
+from relucert.cli.options import (
+    CHECK,
+    DATA,
+    ENGINES,
+    FILE,
+    OUTPUT,
+    RATIONALS,
+    SOLVING,
+    limited,
+    seeded,
+)
 from relucert.errors import UsageError
 
 __all__ = ["COMMANDS"]
@@ -41,6 +51,7 @@ __all__ = ["COMMANDS"]
 @click.option("--result-file", type=FILE, default=None,
               help="Also write the answer to a PROPERTY as the competition VNN-COMP wants it: sat "
                    "with a counterexample, unsat, timeout, unknown or error.")  # fmt: skip
+@CHECK
 @click.option("--proof", "proof_path", type=FILE, default=None,
               help="Write and check a proof: a file (.rcp), or with --data a folder.")  # fmt: skip
 @click.option("--exact-check", is_flag=True,
@@ -111,6 +122,7 @@ def inspect(network_path: Path, property_path: Path | None, as_json: bool) -> in
 @click.option("--results", type=FILE, default=None,
               help="CSV file to append rows to; rows already there are not run again.")  # fmt: skip
 @click.option("--engine", type=ENGINES, default="auto", show_default=True)
+@CHECK
 @click.option("--solver", default="HiGHS", show_default=True)
 @click.option("--jobs", type=click.IntRange(1), default=1, show_default=True,
               help="Instances at a time, each in its own process.")  # fmt: skip

@@ -47,6 +47,7 @@ def bench_command(
     jobs: int,
     memory: float,
     seed: int,
+    check: bool = True,
     external: Sequence[str] = (),
     plot: Path | None = None,
     as_json: bool = False,
@@ -61,7 +62,7 @@ def bench_command(
         check_target(target)
     if plot is not None:
         check_format(plot)
-    options = BenchOptions(engine, solver, timeout, memory, seed, jobs)
+    options = BenchOptions(engine, solver, timeout, memory, seed, jobs, check=check)
     rows, whole = _run(instances, options, results, peers)
     rows = judged(rows)
     tools = [OWN_NAME, *(peer.name for peer in peers)]

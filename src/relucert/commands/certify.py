@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from relucert.batch import Point, run_all
 from relucert.commands.competition import time_left, write_answer
 from relucert.commands.questions import read_questions
+from relucert.commands.reproducer import with_reproducer
 from relucert.commands.screen import Bar, header, print_json, progress_bar, say
 from relucert.commands.semantics import Semantics, witness_text
 from relucert.errors import UsageError
@@ -62,6 +63,8 @@ def one_question(
         raise UsageError("--cluster is for --cubes and sweeps: say -o FOLDER for a sweep's results")
     if cluster is not None and others["jobs"] is not None:
         raise UsageError("--jobs counts local processes: it does not go with --cluster")
+    if not others["check"] and (others["cubes"] is not None or others["proof_path"] is not None):
+        raise UsageError("--no-check does not go with --cubes or --proof: these are always checked")
     if others["cubes"] is not None and (data is not None or others["semantics"] != "real"):
         raise UsageError("--cubes divides the question of one PROPERTY, over the reals")
     network_path, property_path = (*files, None)[:2]
@@ -84,6 +87,7 @@ def certify_command(
     witness_out: Path | None,
     proof_path: Path | None,
     exact_check: bool,
+    check: bool,
     clip: tuple[Fraction, Fraction] | None,
     selection: str | None,
     label_column: str | None,
@@ -119,10 +123,10 @@ def certify_command(
     def question(query: Query, bar: Bar) -> Outcome:
         if proofs is not None:
             return meaning.labelled(query, proofs.certify(network, query, bar.work))
-        return meaning.certify(
+        return with_reproducer(network, query, meaning.certify(
             query, engine=engine, timeout=timeout, solver=solver, threads=threads,
-            memory=memory, seed=seed, jobs=jobs, progress=bar.work,
-        )  # fmt: skip
+            memory=memory, seed=seed, jobs=jobs, check=check, progress=bar.work,
+        ), engine)  # fmt: skip
 
     if property_path is not None:
         query = read_vnnlib(source)
@@ -144,17 +148,18 @@ def certify_command(
         stopped = False
         by_itself = engine != "auto" or proofs is not None or meaning.is_float32
         if not by_itself:
-            known, stopped = _proved_together(network, points, ball)
+            known, stopped = _proved_together(network, points, ball, check)
 
         def answer(point: Point, bar: Bar) -> Outcome:
             if point.row in known:
                 return known[point.row]
             if by_itself:
                 return question(ball(point), bar)
-            return meaning.labelled(ball(point), certify_alone(
+            found = meaning.labelled(ball(point), certify_alone(
                 network, ball(point), seed, timeout=timeout, solver=solver, threads=threads,
-                memory=memory, jobs=jobs, progress=bar.work,
+                memory=memory, jobs=jobs, check=check, progress=bar.work,
             ))  # fmt: skip
+            return with_reproducer(network, ball(point), found, engine)
 
         asked = [point for point in points if point.row in known] if stopped else points
         items, rows, whole = _many_points(asked, answer, radius)
@@ -236,11 +241,11 @@ def _one_property(
 
 
 def _proved_together(
-    network: Network, points: list[Point], ball: Callable[[Point], Query]
+    network: Network, points: list[Point], ball: Callable[[Point], Query], check: bool
 ) -> tuple[dict[int, Outcome], bool]:
     """The balls that bounds for many at once prove, by row, and whether Ctrl-C came meanwhile.
 
-    Their time is shared equally.
+    Their time is shared equally. check: see `proved_together`.
     """
     started, stopped = time.monotonic(), False
     proved: list[tuple[int, Proved]] = []
@@ -248,7 +253,7 @@ def _proved_together(
         bar.item("bounds for all balls")
         try:
             balls = Balls.of([ball(point) for point in points])
-            for place, verdict in proved_together(network, balls, bar.reach):
+            for place, verdict in proved_together(network, balls, bar.reach, check):
                 if verdict is not None:
                     proved.append((points[place].row, verdict))
         except MemoryError:

@@ -59,17 +59,18 @@ class Semantics:
 
     def certify(
         self, query: Query, *, engine: str, timeout: float, solver: str, threads: int,
-        memory: float, seed: int, jobs: int, progress: Callable[[str], None],
+        memory: float, seed: int, jobs: int, check: bool, progress: Callable[[str], None],
     ) -> Outcome:  # fmt: skip
         """The verdict on the exact function, or on its float32 executions."""
         if self.is_float32:
             return certify_float32(
                 self.network, self.program, query, engine=engine, timeout=timeout, solver=solver,
-                threads=threads, memory=memory, seed=seed, jobs=jobs, progress=progress,
+                threads=threads, memory=memory, seed=seed, jobs=jobs, check=check,
+                progress=progress,
             )  # fmt: skip
         outcome = certify(
             self.network, query, engine=engine, timeout=timeout, solver=solver, threads=threads,
-            memory=memory, seed=seed, jobs=jobs, progress=progress,
+            memory=memory, seed=seed, jobs=jobs, check=check, progress=progress,
         )  # fmt: skip
         return self.labelled(query, outcome)
 

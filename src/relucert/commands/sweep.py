@@ -102,6 +102,8 @@ def _refuse(others: dict[str, Any], cluster: str | None, jobs: int | None, timeo
     ):  # fmt: skip
         if value:
             raise UsageError(f"{option} does not go with -o; the folder holds all results as CSV")
+    if not others["check"]:
+        raise UsageError("--no-check does not go with -o: what a sweep proves is always checked")
     if others["semantics"] != "real":
         raise UsageError(
             "-o certifies for real arithmetic: --semantics float32 does not go with it"

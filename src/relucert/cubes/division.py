@@ -21,6 +21,7 @@ from relucert.bounds.interval import Intervals
 from relucert.bounds.unsafe import distance, float_rows
 from relucert.limits import Limits
 from relucert.network import Network
+from relucert.prover.ground import checked_bounds
 from relucert.query import Box, Case, Query
 from relucert.verdict import Method, Proved, Verdict
 
@@ -116,22 +117,24 @@ def _cube(
     network: Network, query: Query, index: int, box: Box, unsafe: Sequence[int], share: float
 ) -> Cube:
     """A cube with the sets that linear bounds leave open, Proved where none is."""
-    intervals = Intervals(*box.enclosing_floats)
-    chain = bound_network(network, intervals)
+    intervals, sets = Intervals(*box.enclosing_floats), query.cases[index].unsafe
+    ground = checked_bounds(network, Case(box, tuple(sets[one] for one in unsafe)), Limits())
+    chain = bound_network(network, intervals) if ground is None else ground.chain
     left, margin = [], math.inf
     influence = np.zeros(network.input_size)
-    for place in unsafe:
-        rows = float_rows(query.cases[index].unsafe[place])
+    for place in unsafe if ground is None else [unsafe[one] for one in ground.left]:
+        rows = float_rows(sets[place])
         found = distance(chain, intervals, rows)
-        if found.best > 0:
+        if found.best > 0 and ground is None:
             continue
         left.append(place)
-        margin = min(margin, found.best)
+        margin = min(margin, found.best, 0.0)
         if len(found.rows):
             one = input_influence(chain, rows.coefficients[int(found.rows.argmax())])
             influence += one / max(float(one.max(initial=0.0)), 1e-300)
     if not left:
-        return Cube(index, box, share, (), math.inf, None, verdict=Proved(Method.BOUNDS))
+        proved = Proved(Method.BOUNDS if ground is None else Method.CHECKED)
+        return Cube(index, box, share, (), math.inf, None, verdict=proved)
     return Cube(index, box, share, tuple(left), margin, _branch(box, influence))
 
 

@@ -60,6 +60,7 @@ class _Job:
     limits: Limits
     seed: int
     jobs: int
+    check: bool
     progress: Progress | None
 
 
@@ -75,6 +76,7 @@ def certify_float32(
     memory: float = math.inf,
     seed: int = 0,
     jobs: int = 1,
+    check: bool = True,
     progress: Progress | None = None,
 ) -> Outcome:
     """Decide whether any float32 execution on the query's boxes has an unsafe output.
@@ -88,7 +90,7 @@ def certify_float32(
     """
     query.fits(network.input_size, network.output_size)
     limits = Limits(timeout, memory, threads)
-    job = _Job(network, program, query, engine, solver, limits, seed, jobs, progress)
+    job = _Job(network, program, query, engine, solver, limits, seed, jobs, check, progress)
     verdicts: list[Verdict] = []
     for case in query.cases:
         verdicts.append(_decide(job, case))
@@ -116,7 +118,8 @@ def _decide(job: _Job, case: Case) -> Verdict:
     outcome = certify(
         job.network, Query((larger,), job.query.name), engine=job.engine,
         timeout=job.limits.remaining, solver=job.solver, threads=job.limits.threads,
-        memory=job.limits.memory, seed=job.seed, jobs=job.jobs, progress=job.progress,
+        memory=job.limits.memory, seed=job.seed, jobs=job.jobs, check=job.check,
+        progress=job.progress,
     )  # fmt: skip
     if isinstance(outcome.verdict, Proved):
         return outcome.verdict

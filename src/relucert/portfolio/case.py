@@ -19,11 +19,15 @@ from relucert.milp.engine import MilpOptions, decide_case
 from relucert.milp.tighten import tighten
 from relucert.network import Network
 from relucert.portfolio.milp_beside import first_answer
+from relucert.prover.ground import Ground, checked_bounds
+from relucert.prover.recheck import Deeper, recheck_signs, recheck_splits
 from relucert.query import Case, Polyhedron, Query
 from relucert.search.attack import Attack, attack_case
 from relucert.search.enumerate import enumerate_case
 from relucert.search.few_inputs import MAX_FREE_INPUTS, free_inputs, search_few_inputs
+from relucert.search.question_log import BoxLog
 from relucert.search.relu_split import split_relus
+from relucert.search.split_log import SplitLog
 from relucert.verdict import (
     Interrupted,
     Method,
@@ -59,7 +63,10 @@ Progress = Callable[[str], None]
 
 @dataclass(frozen=True, eq=False)
 class Job:
-    """A query and how it is to be decided; ``jobs`` is the number of cores for the searches."""
+    """A query and how it is to be decided; ``jobs`` is the number of cores for the searches.
+
+    check: whether proofs are derived again in the checker's arithmetic.
+    """
 
     network: Network
     query: Query
@@ -68,6 +75,7 @@ class Job:
     limits: Limits
     seed: int
     jobs: int
+    check: bool
     progress: Progress | None
 
     def say(self, words: str) -> None:
@@ -85,11 +93,15 @@ def certify_case(job: Job, case: Case) -> Verdict:
     job.say("bounds")
     box = Intervals(*case.box.enclosing_floats)
     limits = job.limits.within(_BOUNDS_SHARE * job.limits.remaining)
-    chain = bound_network(job.network, box, limits)
-    case = Case(case.box, open_parts(chain, box, case.unsafe))
+    ground = checked_bounds(job.network, case, limits) if job.check else None
+    if ground is not None:
+        chain, case = ground.chain, ground.case
+    else:
+        chain = bound_network(job.network, box, limits)
+        case = Case(case.box, open_parts(chain, box, case.unsafe))
     if not case.unsafe:
-        return Proved(Method.BOUNDS)
-    work = _Work(job, case, box, chain)
+        return Proved(Method.BOUNDS if ground is None else Method.CHECKED)
+    work = _Work(job, case, box, chain, ground)
     if job.engine == "bounds":
         words = f"{len(case.unsafe)} unsafe sets left open by linear bounds"
         return Unknown(Reason.ENGINE, words, work.standing)
@@ -107,8 +119,16 @@ def certify_case(job: Job, case: Case) -> Verdict:
 class _Work:
     """The engines at one case, in turn; ``standing`` is the best of what they certified."""
 
-    def __init__(self, job: Job, case: Case, box: Intervals, chain: list[Relaxation]) -> None:
+    def __init__(
+        self,
+        job: Job,
+        case: Case,
+        box: Intervals,
+        chain: list[Relaxation],
+        ground: Ground | None,
+    ) -> None:
         self.job, self.case, self.box, self.chain = job, case, box, chain
+        self.ground = ground
         self.free = free_inputs(case)
         self.standing = Standing(
             min(
@@ -136,7 +156,7 @@ class _Work:
 
     def _kept(self, verdict: Verdict) -> Verdict | None:
         """None for Unknown, whose standing is kept."""
-        if not isinstance(verdict, Unknown):
+        if not isinstance(verdict, Unknown) or verdict.reason is Reason.ROUNDING:
             return verdict
         self.last = verdict
         self.standing = self.standing.joined(verdict.standing)
@@ -157,12 +177,17 @@ class _Work:
         limits = self._within(_SPLIT_SHARE if self._clearly_few else _UNCLEAR_SHARE)
         if job.engine == "search" and self._clearly_few:
             limits = job.limits
-        return self._kept(
-            search_few_inputs(
-                job.network, job.query, self.case, limits, job.seed, job.progress, self.chain,
-                job.jobs,
-            )
+        log = None if self.ground is None else SplitLog()
+        verdict = search_few_inputs(
+            job.network, job.query, self.case, limits, job.seed, job.progress, self.chain,
+            job.jobs, log=log,
         )  # fmt: skip
+        if self.ground is not None and log is not None and isinstance(verdict, Proved):
+            job.say("checking every part")
+            verdict = self._doubted(recheck_splits(
+                job.network, job.query, self.ground, log, job.limits, job.progress
+            ))  # fmt: skip
+        return self._kept(verdict)
 
     def _split_relus(self) -> Verdict | None:
         """A verdict by fixing signs of ReLUs, where many inputs vary and it works in time."""
@@ -189,9 +214,30 @@ class _Work:
         def falsify(seconds: float) -> Violated | None:
             return self._attacked(seconds, job.seed + 100 * next(self.attacks))
 
-        return split_relus(
-            job.network, job.query, self.case, self.chain, limits, job.progress, falsify, jobs
-        )
+        start = log = None
+        if self.ground is not None:
+            start, log = Deeper.of(job.network, job.query, self.ground, limits), BoxLog()
+        if start is None or log is None:
+            return split_relus(
+                job.network, job.query, self.case, self.chain, limits, job.progress, falsify, jobs
+            )
+        verdict = split_relus(
+            job.network, job.query, self.case, start.chain, limits, job.progress, falsify, jobs,
+            log=log,
+        )  # fmt: skip
+        if isinstance(verdict, Proved):
+            job.say("checking every part")
+            return self._doubted(recheck_signs(job.network, start, log, job.limits))
+        return verdict
+
+    def _doubted(self, verdict: Verdict) -> Verdict:
+        """For a part that does not check: exact enumeration has the last word, where it can."""
+        job = self.job
+        if not isinstance(verdict, Unknown) or not _enumerable(job.network):
+            return verdict
+        limits = job.limits.within(_ENUMERATION_SECONDS)
+        exact = enumerate_case(job.network, job.query, self.case, limits).verdict
+        return verdict if isinstance(exact, Unknown) else exact
 
     def _raced(self) -> Verdict | None:
         """Splitting of ReLUs and the MILP at once, a core each."""
@@ -266,9 +312,9 @@ class _Work:
 def _worth_enumerating(network: Network, verdict: Verdict) -> bool:
     """Whether the MILP could not tell and the network is small enough to go through."""
     unclear = (Reason.MARGIN, Reason.NUMERICS, Reason.SOLVER)
-    return (
-        isinstance(verdict, Unknown)
-        and verdict.reason in unclear
-        and network.input_size <= _ENUMERATION_INPUTS
-        and network.relu_count <= _ENUMERATION_NEURONS
-    )
+    return isinstance(verdict, Unknown) and verdict.reason in unclear and _enumerable(network)
+
+
+def _enumerable(network: Network) -> bool:
+    few = network.input_size <= _ENUMERATION_INPUTS
+    return few and network.relu_count <= _ENUMERATION_NEURONS

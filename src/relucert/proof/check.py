@@ -28,12 +28,12 @@ from relucert.proof.records import (
 )
 from relucert.proof.region import Refused, Region, halves, input_halves, root_region
 from relucert.proof.rounded import Rounded
-from relucert.proof.stream import MAX_BYTES, ProofReader
+from relucert.proof.stream import MAX_BYTES, Progress, ProofReader
 from relucert.proof.subject import Subject
 from relucert.proof.trees import LETTERS_AHEAD, Read, RefusedAt, Trees
 from relucert.query import Case, Query
 
-__all__ = ["ARITHMETICS", "Accepted", "Checked", "NotAccepted", "check_proof", "step"]
+__all__ = ["ARITHMETICS", "Accepted", "NotAccepted", "check_proof", "check_records", "step"]
 
 ARITHMETICS: dict[str, Callable[[Network], Arithmetic[Any]]] = {"rounded": Rounded, "exact": Exact}
 _MAX_DEPTH = 1_000_000
@@ -41,8 +41,6 @@ _MAX_HELD = 8 * 1024**3
 _BYTES_EACH = 256  # of the bounds of one region, and of what is derived from them and kept
 _MOST_AHEAD, _VALUES_AHEAD = 512, 2**20
 _SHOWN = 60
-
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -89,11 +87,20 @@ def check_proof(
     when the query does not fit the network.
     """
     query.fits(network.input_size, network.output_size)
-    reader = ProofReader(path, max_bytes)
+    reader = ProofReader(path, max_bytes, progress)
     reader.expect_subject(subject)
-    checker = _Checker(ARITHMETICS[arithmetic](network), network, query, reader, progress)
+    return check_records(reader, network, query, ARITHMETICS[arithmetic](network))
+
+
+def check_records(
+    reader: ProofReader, network: Network, query: Query, arithmetic: Arithmetic[Any]
+) -> Checked:
+    """The same after the header, in an arithmetic made for ``network``.
+
+    What the arithmetic raises to stop comes through.
+    """
     try:
-        return checker.run()
+        return _Checker(arithmetic, network, query, reader).run()
     except RefusedAt as refusal:
         return NotAccepted(refusal.read.number, refusal.read.text, str(refusal))
     except Refused as refusal:
@@ -130,15 +137,10 @@ class _Checker:
     """Reads records ahead, and works through many regions at once."""
 
     def __init__(
-        self,
-        arithmetic: Arithmetic[Any],
-        network: Network,
-        query: Query,
-        reader: ProofReader,
-        progress: Progress | None,
+        self, arithmetic: Arithmetic[Any], network: Network, query: Query, reader: ProofReader
     ) -> None:
         self.arithmetic, self.network, self.query = arithmetic, network, query
-        self.reader, self.progress, self.deepest = reader, progress, 0
+        self.reader, self.deepest = reader, 0
         values = network.input_size + sum(layer.output_size for layer in network.layers)
         self.held = _MAX_HELD // (_BYTES_EACH * values)
         self.ahead = max(1, min(_MOST_AHEAD, _VALUES_AHEAD // values))
@@ -289,8 +291,6 @@ class _Checker:
             pushed, self.pushed = self.pushed, None
             return pushed
         record = self.reader.next()
-        if self.progress is not None and self.reader.records % 64 == 0:
-            self.progress(self.reader.records, self.reader.bytes_read)
         return Read(self.reader.records, self.reader.text, record)
 
 

@@ -65,8 +65,9 @@ class Rounded:
             radius = np.maximum(inputs.upper - middle, middle - inputs.lower)
             radius = np.nextafter(radius, np.inf)
             centre = _times(layer.weight, middle) + layer.bias
-            spread = _times(absolute, radius)
-            size = _times(absolute, np.abs(middle) + radius) + np.abs(layer.bias)
+            # One product for both: a large matrix takes longer to read than to multiply.
+            both = _times(absolute, np.concatenate([radius, np.abs(middle) + radius]))
+            spread, size = both[: len(radius)], both[len(radius) :] + np.abs(layer.bias)
             terms = layer.input_size
             spread = spread + (_gamma(terms) * size + _ETA * (terms + 8)) * _SAFETY
             # The last additions round too: by at most half a unit of each result.
@@ -96,13 +97,13 @@ class Rounded:
     def before_relu(self, rows: RoundedRows, relaxation: Relaxation, chosen: Chosen) -> RoundedRows:
         """Each entry is rounded at most once here; `before_affine` accounts for that."""
         lines, at = _lines(relaxation), chosen.regions
-        below = lines.below[at]
+        below = _of(lines.below, at)
         if chosen.slopes is not None:
-            below = np.where(relaxation.sloped[at], chosen.slopes / 256.0, below)
+            below = np.where(_of(relaxation.sloped, at), chosen.slopes / 256.0, below)
         with np.errstate(all="ignore"):
             negative = np.minimum(rows.rows, 0.0)
-            shift = np.einsum("ij,ij->i", negative, lines.offset[at])
-            entries = np.maximum(rows.rows, 0.0) * below + negative * lines.above[at]
+            shift = _dots(negative, lines.offset, at)
+            entries = np.maximum(rows.rows, 0.0) * below + negative * _of(lines.above, at)
             # Taken off only where the sign is fixed. There the product is exact, its slope 0 or
             # 1; or the slope is smaller, at least 1/128 below what z >= 0 would allow, and a
             # rounding of the product has that to spare.
@@ -119,7 +120,7 @@ class Rounded:
         size, underflow = self._sizes(index, inputs)
         with np.errstate(all="ignore"):
             entries = rows.rows if layer.divisor is None else rows.rows / layer.divisor
-            weighed = np.einsum("ij,ij->i", np.abs(entries), size[regions])
+            weighed = _dots(np.abs(entries), size, regions)
             lost = rows.lost + _gamma(layer.output_size + layer.input_size) * weighed
             shift = entries @ layer.bias
             if transposed is not None:
@@ -143,9 +144,9 @@ class Rounded:
     def minimum(self, rows: RoundedRows, box: Bounds, regions: np.ndarray) -> np.ndarray:
         terms = 2 * box.lower.shape[1]
         with np.errstate(all="ignore"):
-            least = np.einsum("ij,ij->i", np.maximum(rows.rows, 0.0), box.lower[regions])
-            least += np.einsum("ij,ij->i", np.minimum(rows.rows, 0.0), box.upper[regions])
-            size = np.einsum("ij,ij->i", np.abs(rows.rows), box.magnitude[regions])
+            least = _dots(np.maximum(rows.rows, 0.0), box.lower, regions)
+            least += _dots(np.minimum(rows.rows, 0.0), box.upper, regions)
+            size = _dots(np.abs(rows.rows), box.magnitude, regions)
             lost = rows.lost + _gamma(terms) * size + _ETA * (terms + 8)
             value, lost = _added(rows.constant, least, lost)
             return np.asarray(np.nextafter(value - lost * _SAFETY, -np.inf))
@@ -154,6 +155,17 @@ class Rounded:
 def _times(matrix: Matrix, vectors: np.ndarray) -> np.ndarray:
     """The product with every row of ``vectors``."""
     return np.asarray((matrix @ vectors.T).T)
+
+
+def _of(values: np.ndarray, regions: np.ndarray) -> np.ndarray:
+    """For every row what its region has; one region's row is spread by numpy, without copies."""
+    return values if len(values) == 1 else values[regions]
+
+
+def _dots(rows: np.ndarray, values: np.ndarray, regions: np.ndarray) -> np.ndarray:
+    """The inner product of every row with what its region has."""
+    one = len(values) == 1
+    return np.asarray(rows @ values[0] if one else np.einsum("ij,ij->i", rows, values[regions]))
 
 
 def _added(

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from relucert.errors import FileError
 from relucert.proof.records import EndRecord, Record, parse_record
 from relucert.proof.subject import SEMANTICS, Subject
 
-__all__ = ["FORMAT", "MAX_BYTES", "ProofReader"]
+__all__ = ["FORMAT", "MAX_BYTES", "Progress", "ProofReader"]
 
 FORMAT = "relucert-proof 3"
 MAX_LINE = 8 * 1024**2
 MAX_BYTES = 64 * 1024**3
 _CHUNK = 1 << 16
+
+Progress = Callable[[int, int], None]
 
 
 class ProofReader:
@@ -26,8 +28,10 @@ class ProofReader:
     that cannot be read, a count that is not the number of records.
     """
 
-    def __init__(self, path: str | Path, max_bytes: int = MAX_BYTES) -> None:
-        self.path = Path(path)
+    def __init__(
+        self, path: str | Path, max_bytes: int = MAX_BYTES, progress: Progress | None = None
+    ) -> None:
+        self.path, self.progress = Path(path), progress
         self.line_number = 0
         self.records = 0
         self.bytes_read = 0
@@ -36,6 +40,9 @@ class ProofReader:
 
     def expect_subject(self, subject: Subject) -> None:
         """Read the header; FileError when it is not about ``subject``."""
+        # Every arithmetic reads the file anew, which a pipe does not give; opening one may wait.
+        if self.path.exists() and not (self.path.is_file() or self.path.is_dir()):
+            raise FileError(self.path, "not a regular file")
         if self._line() != FORMAT:
             version = self.text.startswith(FORMAT.split(" ", maxsplit=1)[0])
             what = "another version of the format" if version else "not a relucert proof"
@@ -65,6 +72,8 @@ class ProofReader:
                 raise self._error("something follows the end")
             return record
         self.records += 1
+        if self.progress is not None and self.records % 64 == 0:
+            self.progress(self.records, self.bytes_read)
         return record
 
     def _line(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Self
 
 import numpy as np
 import scipy.sparse as sp
@@ -10,15 +11,18 @@ import scipy.sparse as sp
 from relucert.bounds.backward import Relaxation, Substitution, substituted
 from relucert.bounds.interval import Intervals, rectified
 from relucert.bounds.unsafe import FloatRows
+from relucert.limits import Limits
 from relucert.network import Network
 from relucert.proof.arithmetic import Bounds, Chosen
 from relucert.proof.arithmetic import Relaxation as ProofRelaxation
 from relucert.proof.region import Region
 from relucert.proof.rounded import Rounded, RoundedRows
 from relucert.prover.branching import Influence
+from relucert.prover.outcomes import Stopped
 
 __all__ = [
     "Guide",
+    "Timed",
     "Wary",
     "chain_of",
     "linear_rows",
@@ -33,20 +37,36 @@ _WEIGHT_STEPS = 64
 _WARY, _SPARE = 4.0, 2.0**-50
 
 
-class Wary(Rounded):
+class Timed(Rounded):
+    """The checker's rounded arithmetic, which raises Stopped when the time is up."""
+
+    def __init__(self, network: Network, limits: Limits | None = None) -> None:
+        super().__init__(network)
+        self.limits = limits or Limits()
+
+    @classmethod
+    def sharing(cls, other: Timed) -> Self:
+        """For the same network and limits, with the matrices that the other one has made."""
+        made = cls.__new__(cls)
+        made.layers, made.limits = other.layers, other.limits
+        made.absolute, made.transposed = other.absolute, other.transposed
+        return made
+
+    def before_affine(
+        self, rows: RoundedRows, index: int, inputs: Bounds, regions: np.ndarray
+    ) -> RoundedRows:
+        """As the checker's; here a large network spends its time."""
+        if self.limits.out_of_time:
+            raise Stopped("time")
+        return super().before_affine(rows, index, inputs, regions)
+
+
+class Wary(Timed):
     """The checker's rounded arithmetic, with bounds that are a little weaker.
 
     The checker works at other numbers of regions at once, where sums are rounded differently, and
     must find at least as much.
     """
-
-    @classmethod
-    def sharing(cls, other: Rounded) -> Wary:
-        """For the same network, with the matrices that the other one has made."""
-        made = cls.__new__(cls)
-        made.layers = other.layers
-        made.absolute, made.transposed = other.absolute, other.transposed
-        return made
 
     def minimum(self, rows: RoundedRows, box: Bounds, regions: np.ndarray) -> np.ndarray:
         """As the checker's, with rounding counted several times."""
@@ -67,8 +87,18 @@ class Guide(Wary):
     slopes: by layer (outputs, inputs): how a pre-activation moves with the inputs, roughly.
     """
 
-    def __init__(self, network: Network) -> None:
-        super().__init__(network)
+    def __init__(self, network: Network, limits: Limits | None = None) -> None:
+        super().__init__(network, limits)
+        self._begin()
+
+    @classmethod
+    def sharing(cls, other: Timed) -> Self:
+        """See `Timed.sharing`; nothing is remembered yet."""
+        made = super().sharing(other)
+        made._begin()
+        return made
+
+    def _begin(self) -> None:
         self.slopes: dict[int, np.ndarray] = {}
         self._asked: tuple[int, np.ndarray] | None = None
         self._numbers = {id(layer): index for index, layer in enumerate(self.layers)}

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from relucert.bounds.backward import Relaxation, input_influence
 from relucert.bounds.interval import Intervals
 from relucert.bounds.unsafe import FloatRows, float_rows
+from relucert.network import Network
 from relucert.proof.records import CloseRecord, InputSplitRecord
 from relucert.proof.region import Region
 from relucert.prover.guide import chain_of, linear_rows, mixing_weights, short_weights
-from relucert.prover.tree import Stopped, Tree
+from relucert.prover.outcomes import Stopped
+from relucert.prover.tree import Tree
 
-__all__ = ["prove_by_inputs"]
+__all__ = ["Halving", "halving", "prove_by_inputs"]
 
 _MAX_DEPTH = 3000
 _SPLIT_BITS = 5
@@ -47,6 +51,31 @@ def prove_by_inputs(tree: Tree, root: Region, fresh: bool = False) -> None:
         value = _middle(float(region.box.lower[index]), float(region.box.upper[index]))
         first, second = tree.emit(region, InputSplitRecord(index, value))
         waiting += [second, first]
+
+
+@dataclass(frozen=True, eq=False)
+class Halving:
+    """The input to halve and where, and for each open set the weights to try on the halves."""
+
+    index: int
+    value: float
+    weights: Mapping[int, Mapping[int, float]]
+
+
+def halving(network: Network, region: Region, rows: Sequence[FloatRows]) -> Halving | None:
+    """How to halve a region with bounds; None where it is too small."""
+    chain = chain_of(network, region)
+    influence, hints = np.zeros(network.input_size), {}
+    for unsafe in region.open:
+        weights = _weights(chain, region, rows[unsafe])
+        if weights is not None:
+            hints[unsafe] = short_weights(weights)
+            influence += _scaled(input_influence(chain, weights @ rows[unsafe].coefficients))
+    index = _widest(region, influence)
+    if index is None or region.depth >= _MAX_DEPTH:
+        return None
+    value = _middle(float(region.box.lower[index]), float(region.box.upper[index]))
+    return Halving(index, value, hints)
 
 
 def _closed(tree: Tree, rows: list[FloatRows], region: Region) -> tuple[Region, np.ndarray] | None:

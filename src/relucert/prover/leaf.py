@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fractions import Fraction
 
 import numpy as np
 
@@ -15,9 +16,12 @@ from relucert.network import Network
 from relucert.proof.records import CloseRecord
 from relucert.proof.region import Region
 from relucert.prover.guide import short_float
-from relucert.query import Polyhedron
+from relucert.query import Case, Polyhedron
+from relucert.search.star.leaf import Leaf as ExactLeaf
+from relucert.search.star.leaf import decide_leaf as decide_exactly
+from relucert.search.star.work import ACTIVE, INACTIVE, SPLIT
 
-__all__ = ["Leaf", "decide_leaf"]
+__all__ = ["Leaf", "decide_leaf", "reached_exactly"]
 
 _BITS = 30
 _LEAST_WEIGHT = 2.0**-24
@@ -102,3 +106,25 @@ def _rows(network: Network, region: Region, part: Polyhedron) -> list[_Row]:
         for index, (row, limit) in enumerate(zip(floats.coefficients, floats.limits, strict=True))
     ]
     return [*unsafe, *fixed]
+
+
+def reached_exactly(
+    network: Network, case: Case, region: Region, unsafe: int
+) -> tuple[Fraction, ...] | None:
+    """An input of the region with an output in the unsafe set, None when there is none.
+
+    In rational arithmetic, for margins within the rounding of any bound. The signs of all ReLUs
+    are fixed on the region, or known by its bounds.
+    """
+    states = []
+    for index, (layer, pre) in enumerate(zip(network.layers, region.layers, strict=True)):
+        state = np.where(layer.relu, np.where(pre.lower >= 0, ACTIVE, INACTIVE), 0)
+        for neuron, sign in region.signs.get(index, {}).items():
+            state[neuron] = sign * SPLIT
+        states.append(state)
+    free = [i for i, (a, b) in enumerate(zip(case.box.lower, case.box.upper, strict=True)) if a < b]
+    ends = region.box.lower[free], region.box.upper[free]
+    parts = (case.unsafe[unsafe],)
+    return decide_exactly(
+        network, case, ExactLeaf(*ends, np.array(free, dtype=int), tuple(states), parts)
+    )

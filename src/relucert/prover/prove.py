@@ -12,10 +12,11 @@ from relucert.proof.region import Refused, root_region
 from relucert.proof.subject import Subject
 from relucert.prover.guide import Guide
 from relucert.prover.inputs import prove_by_inputs
+from relucert.prover.outcomes import Found, Stopped
 from relucert.prover.relus import prove_by_relus
 from relucert.prover.replay import replay
 from relucert.prover.signs import prove_by_signs
-from relucert.prover.tree import Found, Progress, Stopped, Tree
+from relucert.prover.tree import Progress, Tree
 from relucert.prover.writer import ProofWriter
 from relucert.query import Case, Query
 from relucert.search.split_log import SplitLog
@@ -61,7 +62,7 @@ def prove(
     FileError when the file cannot be written, QueryError when query and network do not fit.
     """
     query.fits(network.input_size, network.output_size)
-    guide, regions = Guide(network), 0
+    guide, regions = Guide(network, limits), 0
     with ProofWriter(path, subject) as writer:
         for index, case in enumerate(query.cases):
             writer.start_case(index)

@@ -7,7 +7,7 @@ bounds are those of the multipliers that it writes down; so its trees need only 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 
@@ -18,19 +18,21 @@ from relucert.proof.records import (
     IntervalRecord,
     LeafRecord,
     NeuronRecord,
+    Record,
     RefuteRecord,
     ReluSplitRecord,
 )
 from relucert.proof.region import Region
 from relucert.prover.guide import chain_of
+from relucert.prover.outcomes import Found, Stopped
 from relucert.prover.signs import prove_by_signs, root_bounds
-from relucert.prover.tree import Found, Stopped, Tree
+from relucert.prover.tree import Tree
 from relucert.search.attack import Attack, attack_case
 from relucert.search.question_log import BoxLog, Leaf, NeuronBounds, RowTree
 from relucert.search.relu_split import split_relus
 from relucert.verdict import Proved, Reason, Unknown, Violated
 
-__all__ = ["prove_by_relus"]
+__all__ = ["prove_by_relus", "tree_records"]
 
 _STEPS_A_BYTE = SLOPE_STEPS // BYTE_STEPS
 _CHARACTERS = 16  # that a neuron and its slope in a list may cost: they take longer to read
@@ -56,34 +58,37 @@ def prove_by_relus(tree: Tree, root: Region, seed: int = 0) -> None:
     if isinstance(found, Violated):
         raise Found(found)
     if isinstance(found, Proved):
-        _write(tree, log)
+        if log.full:
+            raise Stopped("the search's trees take too much memory to be written down")
+        for record in tree_records(tree.network, log):
+            tree.regions += isinstance(record, LeafRecord | ReluSplitRecord)
+            tree.writer.write(record)
+        tree.closed = 1.0
         return
     if isinstance(found, Unknown) and found.reason is not Reason.MARGIN:
         raise Stopped(found.words)
     prove_by_signs(tree, region)  # linear bounds are not enough: exact leaves
 
 
-def _write(tree: Tree, log: BoxLog) -> None:
+def tree_records(network: Network, log: BoxLog) -> Iterator[Record]:
     """All trees in the order of the search, with interval bounds anew before each layer's."""
     for found in log.found:
         if isinstance(found, NeuronBounds):
-            tree.writer.write(IntervalRecord())
+            yield IntervalRecord()
             for (neuron, side), rows in sorted(found.trees.items()):
-                tree.writer.write(NeuronRecord(found.layer, neuron, side))
-                _write_tree(tree, rows)
+                yield NeuronRecord(found.layer, neuron, side)
+                yield from _records_of(network, rows)
         else:
-            tree.writer.write(RefuteRecord(found.unsafe, found.weights))
-            _write_tree(tree, found.tree)
-    tree.closed = 1.0
+            yield RefuteRecord(found.unsafe, found.weights)
+            yield from _records_of(network, found.tree)
 
 
-def _write_tree(tree: Tree, rows: RowTree) -> None:
+def _records_of(network: Network, rows: RowTree) -> Iterator[Record]:
     for one in rows.depth_first():
-        tree.regions += 1
         if isinstance(one, Leaf):
-            tree.writer.write(LeafRecord(_slopes(tree.network, one), one.betas))
+            yield LeafRecord(_slopes(network, one), one.betas)
         else:
-            tree.writer.write(ReluSplitRecord(*one))
+            yield ReluSplitRecord(*one)
 
 
 def _slopes(network: Network, leaf: Leaf) -> Mapping[int, Mapping[int, int] | bytes]:

@@ -6,11 +6,13 @@ do not refute a set. Where the checker's bounds do not reach, a search of the pr
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
+from relucert.bounds.unsafe import float_rows
 from relucert.proof.arithmetic import Objective, Relaxation
 from relucert.proof.bounding import bounded, lower_bounds, mixture
 from relucert.proof.check import step
@@ -25,7 +27,7 @@ from relucert.proof.records import (
 )
 from relucert.proof.region import Refused, Region
 from relucert.prover.guide import Wary, short_float, short_weights
-from relucert.prover.inputs import prove_by_inputs
+from relucert.prover.inputs import halving, prove_by_inputs
 from relucert.prover.signs import prove_by_signs
 from relucert.prover.text import text_of
 from relucert.prover.tree import CLEAR_SHARE, Tree
@@ -35,16 +37,24 @@ __all__ = ["replay"]
 
 _AT_ONCE = 256
 _BOUNDS_EVERY = 3
+_HALVINGS = 4  # that follow one another below the search's tree
 _SHORT, _LONG = 5, 24
 _LEAST_WEIGHT = 2.0**-20
+_NO_NAME = -1  # of places that the search has not seen
 
 
 @dataclass(eq=False)
 class _Place:
-    """A node of the search's tree: its region, until that is done, and the records so far."""
+    """A node of the search's tree: its region, until that is done, and the records so far.
+
+    weights: below the search's tree, the rows' weights to try for each unsafe set; else None.
+    below: how many halvings below the search's tree.
+    """
 
     region: Region
     name: int
+    weights: Mapping[int, Mapping[int, float]] | None = None
+    below: int = 0
     records: list[str] = field(default_factory=list)
     halves: tuple[_Place, ...] = ()
     done: bool = False
@@ -60,6 +70,7 @@ class _Replay:
         self.tree, self.log, self.network = tree, log, tree.network
         self.arithmetic = Wary.sharing(tree.guide)
         self.mixed: dict[tuple[object, ...], Objective] = {}
+        self.rows = [float_rows(part) for part in tree.case.unsafe]
 
     def run(self, root: Region) -> None:
         """All regions, then all records, depth first."""
@@ -106,6 +117,7 @@ class _Replay:
 
     def _end(self, place: _Place) -> None:
         place.done = True
+        self.tree.doubtful -= place.weights is not None
         self.tree.closed += 0.5**place.region.depth
 
     def _close(self, places: Sequence[_Place]) -> None:
@@ -115,15 +127,37 @@ class _Replay:
             for place in places:
                 known = self.log.closed.get(place.name, {})
                 for unsafe in () if place.done else place.region.open:
-                    refutation = known.get(unsafe) or self._default(place, unsafe)
+                    refutation = known.get(unsafe)
+                    if refutation is None or not self._allowed(unsafe, refutation):
+                        refutation = self._default(place, unsafe)
                     if refutation is not None:
                         record = record_of(self.tree, place.region, unsafe, refutation)
                         if record is not None:
                             tried.append((place, record))
             self._try(tried)
 
+    def _allowed(self, unsafe: int, found: Refutation) -> bool:
+        """Whether multipliers are such as show anything; no others are tried."""
+        if found.weights:
+            rows, weights = found.weights.keys(), found.weights.values()
+            last = len(self.tree.case.unsafe[unsafe].limits) - 1
+            if not (min(rows) >= 0 and max(rows) <= last and max(weights) > 0):
+                return False
+        numbers = (*found.weights.values(), *found.betas.values())
+        return (
+            all(0 <= number < math.inf for number in numbers)
+            and all(0 <= slope <= 1 for slope in found.slopes.values())
+            and all(self._is_neuron(*pair) for pair in (*found.betas, *found.slopes))
+        )
+
+    def _is_neuron(self, layer: int, neuron: int) -> bool:
+        layers = self.network.layers
+        return 0 <= layer < len(layers) and 0 <= neuron < layers[layer].output_size
+
     def _default(self, place: _Place, unsafe: int) -> Refutation | None:
         """At a leaf of which nothing is written down: a set with one row needs no weights."""
+        if place.weights is not None and unsafe in place.weights:
+            return Refutation(dict(place.weights[unsafe]), {}, {})
         if place.name in self.log.splits or len(self.tree.case.unsafe[unsafe].limits) != 1:
             return None
         return Refutation({0: 1.0}, {}, {})
@@ -157,8 +191,7 @@ class _Replay:
         """The halves, second first; none where a search of the prover's own did the rest."""
         split = self.log.splits.get(place.name)
         if split is None:
-            self._finished(place)
-            return ()
+            return self._halved(place)
         record: Record = ReluSplitRecord(split.layer, split.index)
         if split.layer < 0:
             record = InputSplitRecord(split.index, split.value)
@@ -167,16 +200,37 @@ class _Replay:
         place.halves = tuple(_Place(r, split.first + i) for i, r in enumerate(regions))
         return place.halves[::-1]
 
-    def _finished(self, place: _Place) -> None:
-        """What the search closed and these bounds do not: split further."""
-        tree, rest = self.tree, _Rest(place.records)
-        own = Tree(
-            tree.network, tree.query, tree.case, tree.guide, rest, tree.limits, tree.progress
+    def _halved(self, place: _Place) -> Sequence[_Place]:
+        """What the search closed and these bounds do not: halved further, with other regions."""
+        tree, region = self.tree, place.region
+        other = bool(region.signs) or place.below == _HALVINGS or not tree.relaxed(region)
+        chosen = None if other else halving(self.network, region, self.rows)
+        if chosen is None:
+            self._finished(place)
+            return ()
+        tree.look(0.5 * region.box.lower + 0.5 * region.box.upper)
+        record = InputSplitRecord(chosen.index, chosen.value)
+        regions = step(self.network, region, record)
+        place.records.append(text_of(record))
+        place.halves = tuple(
+            _Place(one, _NO_NAME, chosen.weights, place.below + 1) for one in regions
         )
-        if place.region.signs:
+        tree.doubtful += 2 - (place.weights is not None)
+        return place.halves[::-1]
+
+    def _finished(self, place: _Place) -> None:
+        """What is left where signs are fixed, or all known: a search of the prover's own."""
+        tree, rest = self.tree, _Rest(place.records)
+        tree.doubtful += 1
+        own = Tree(
+            tree.network, tree.query, tree.case, tree.guide, rest, tree.limits, tree.progress,
+            exact_leaves=tree.exact_leaves,
+        )  # fmt: skip
+        if place.region.signs or not tree.relaxed(place.region):
             prove_by_signs(own, place.region)
         else:
             prove_by_inputs(own, place.region, fresh=True)
+        tree.doubtful -= 1
         tree.regions += own.regions
         self._end(place)
 

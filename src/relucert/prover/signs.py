@@ -17,10 +17,11 @@ from relucert.prover.branching import Influence, branching_neuron
 from relucert.prover.guide import chain_of, linear_rows, mixing_weights, short_weights
 from relucert.prover.leaf import decide_leaf
 from relucert.prover.multipliers import closed, region_lines
-from relucert.prover.tree import Stopped, Tree
+from relucert.prover.outcomes import Stopped
+from relucert.prover.tree import Tree
 from relucert.search.relu_bounds import Bounded, Multipliers, PartLines
 
-__all__ = ["prove_by_signs", "root_bounds"]
+__all__ = ["deeper_bounds", "prove_by_signs", "root_bounds"]
 
 _STEPS = 12
 _ROOT_STEPS = 40
@@ -66,7 +67,11 @@ def prove_by_signs(tree: Tree, root: Region) -> None:
 
 def root_bounds(tree: Tree, region: Region) -> Region:
     """Bounds with the default slopes, then with flat and with steep ones: the best of each."""
-    region = tree.bounded(region, {})
+    return deeper_bounds(tree, tree.bounded(region, {}))
+
+
+def deeper_bounds(tree: Tree, region: Region) -> Region:
+    """The bounds of `root_bounds` from those with the default slopes."""
     deep = sum(bool(layer.relu.any()) for layer in tree.network.layers) >= _DEEP
     for slope in (0, SLOPE_STEPS) if deep else ():
         if not region.empty:
@@ -124,9 +129,10 @@ def _close_leaf(tree: Tree, region: Region) -> None:
         leaf = decide_leaf(tree.network, region, tree.case.unsafe[unsafe], unsafe)
         if leaf is not None:
             tree.look(leaf.point)
-        if leaf is None or leaf.record is None or not tree.refutes(region, leaf.record):
-            raise Stopped("a region with all signs fixed is not refuted")
-        tree.close(region, leaf.record)
+        if leaf is not None and leaf.record is not None and tree.refutes(region, leaf.record):
+            tree.close(region, leaf.record)
+        else:
+            tree.decide_exactly(region, unsafe)
         region = region.without(unsafe)
 
 

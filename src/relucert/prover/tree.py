@@ -17,11 +17,13 @@ from relucert.proof.check import step
 from relucert.proof.records import BoundRecord, CloseRecord, EmptyRecord, Record
 from relucert.proof.region import Refused, Region
 from relucert.prover.guide import Guide
+from relucert.prover.leaf import reached_exactly
+from relucert.prover.outcomes import Found, Stopped
 from relucert.query import Case, Query
 from relucert.search.margins import Margins
-from relucert.verdict import Violated, confirm
+from relucert.verdict import confirm
 
-__all__ = ["CLEAR_SHARE", "Found", "Progress", "Stopped", "Tree", "Writer"]
+__all__ = ["CLEAR_SHARE", "Progress", "Tree", "Writer"]
 
 # With bounds larger than this share of the numbers that went into them, small differences between
 # the arithmetics do not matter. Where all signs are known there are no slopes to differ.
@@ -29,17 +31,6 @@ CLEAR_SHARE = 1e-12
 _EXACT_TRIES = 20
 
 Progress = Callable[[str], None]
-
-
-class Stopped(Exception):  # noqa: N818 - the search gives up, which is an answer
-    """A limit is reached; the message says which."""
-
-
-class Found(Exception):  # noqa: N818 - an answer, not an error
-    """An exactly checked counterexample was met."""
-
-    def __init__(self, violated: Violated) -> None:
-        self.violated = violated
 
 
 class Writer(Protocol):
@@ -52,7 +43,12 @@ class Writer(Protocol):
 
 @dataclass(eq=False)
 class Tree:
-    """Writes only records that the checker's rounded arithmetic takes."""
+    """Writes only records that the checker's rounded arithmetic takes.
+
+    exact_leaves: where all signs are known and the margin is within rounding, rational arithmetic
+    decides; no record says so, so this is for checks without a proof file.
+    doubtful: how many parts are open that are divided further although a search had closed them.
+    """
 
     network: Network
     query: Query
@@ -64,6 +60,8 @@ class Tree:
     regions: int = 0
     closed: float = 0.0
     tries: int = _EXACT_TRIES
+    exact_leaves: bool = False
+    doubtful: int = 0
 
     @cached_property
     def margins(self) -> Margins:
@@ -108,14 +106,14 @@ class Tree:
         (value,) = lower_bounds(self.guide, self.network, [(region, record)], [objective])
         if isinstance(value, Refused):
             raise value
-        if not self._relaxed(region):
+        if not self.relaxed(region):
             return value > 0
         ends = region.layers[-1].after(self.network.layers[-1])
         size = np.maximum(np.abs(ends.lower), np.abs(ends.upper))
         scale = float(np.abs(np.array([float(c) for c in objective.coefficients])) @ size)
         return value > CLEAR_SHARE * scale
 
-    def _relaxed(self, region: Region) -> bool:
+    def relaxed(self, region: Region) -> bool:
         """Whether the sign of any ReLU is open."""
         pairs = zip(self.network.layers, region.layers, strict=True)
         return any(Relaxation(layer, pre).unstable.any() for layer, pre in pairs)
@@ -123,11 +121,29 @@ class Tree:
     def close(self, region: Region, record: CloseRecord) -> Region | None:
         """Write that a set is refuted, which `refutes` has shown; None when it was the last."""
         self.writer.write(record)
-        region = region.without(record.unsafe)
+        return self._without(region, record.unsafe)
+
+    def _without(self, region: Region, unsafe: int) -> Region | None:
+        region = region.without(unsafe)
         if region.open:
             return region
         self.closed += 0.5**region.depth
         return None
+
+    def decide_exactly(self, region: Region, unsafe: int) -> Region | None:
+        """What is left of a region where all signs are known when a set is refuted in rationals.
+
+        Raises Found when the set is reached, Stopped where such leaves are not wanted.
+        """
+        if not self.exact_leaves:
+            raise Stopped("a region with all signs fixed is not refuted")
+        point = reached_exactly(self.network, self.case, region, unsafe)
+        if point is not None:
+            found = confirm(self.network, self.query, point)
+            if found is not None:
+                raise Found(found)
+            raise Stopped("bounds and exact evaluation disagree on a region")
+        return self._without(region, unsafe)
 
     def visit(self) -> None:
         """One more region; raises Stopped at a limit."""

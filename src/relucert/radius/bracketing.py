@@ -176,7 +176,7 @@ class _Search(UpperEnd):
         verdict = certify(
             self.network, self.query(radius), timeout=max(seconds, 0.01), solver=self.solver,
             threads=self.limits.threads, memory=self.limits.memory, seed=self.seed,
-            progress=self.progress,
+            check=False, progress=self.progress,
         ).verdict  # fmt: skip
         if isinstance(verdict, Proved):
             self.lower, self.method = radius, _weaker(self.method, verdict.method)

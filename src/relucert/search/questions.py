@@ -229,8 +229,8 @@ class Questions:
                 self.questions[index].final = -np.inf
             raise
 
-    def tree(self, index: int) -> RowTree:
-        """How a question's bound was found; only with a log."""
+    def tree(self, index: int) -> RowTree | None:
+        """How a question's bound was found; only with a log, and None once that is full."""
         if self.log is None:
             raise ValueError("there is no log")
         return self.log.tree(index)

@@ -211,7 +211,7 @@ class _Search:
         questions = Questions(
             chain, self.box, rows.coefficients, effort, after_relu=True, shift=shift,
             look=self._look, executor=self.executor,
-            log=None if self.log is None else QuestionLog(small.neurons),
+            log=None if self.log is None else QuestionLog(small.neurons, self.log),
         )  # fmt: skip
         questions.start(self.limits)
 
@@ -236,7 +236,8 @@ class _Search:
                 del self.unsafe[index]
                 if self.log is not None:
                     tree = questions.tree(number)
-                    self.log.found.append(RefutedSet(index, mixed.weights, tree))
+                    if tree is not None:
+                        self.log.add(RefutedSet(index, mixed.weights, tree))
 
     def _told(self, questions: Questions) -> bool:
         """Report, look for counterexamples when it is time; whether all is answered."""

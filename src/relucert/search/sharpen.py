@@ -53,10 +53,10 @@ def sharpened(
         compact = compacted(chain, box, bounds, layer, whole_last=True)
         last = compact.chain[-1]
         own = bounds[layer].intersected(layer_intervals(last.layer, last.inputs))
-        asked = _Layer(compact, box, own, effort, divisions, executor, log is not None)
+        asked = _Layer(compact, box, own, effort, divisions, executor, log)
         bounds[layer] = asked.run(share)
         if log is not None:
-            log.found.append(NeuronBounds(layer, asked.trees()))
+            log.add(NeuronBounds(layer, asked.trees()))
     return bounds
 
 
@@ -76,7 +76,7 @@ class _Layer:
         effort: Effort,
         divisions: int,
         executor: Executor | None,
-        logged: bool,
+        log: BoxLog | None,
     ) -> None:
         chain = compact.chain
         self.chain, self.own, self.most = chain, own, divisions
@@ -87,7 +87,7 @@ class _Layer:
         rows = sp.csr_array((signs, places), shape=(count, len(own.lower)))
         self.questions = Questions(
             chain, box, rows, effort, after_relu=False, look=self._look, executor=executor,
-            log=QuestionLog(compact.neurons) if logged else None,
+            log=None if log is None else QuestionLog(compact.neurons, log),
         )  # fmt: skip
         self.seen = np.full(count, np.inf)
 
@@ -118,8 +118,9 @@ class _Layer:
         for index, question in enumerate(self.questions.questions):
             neuron, side = int(self.neurons[index // 2]), 1 - 2 * (index % 2)
             known = self.own.lower[neuron] if side > 0 else -self.own.upper[neuron]
-            if question.bound > known:
-                found[neuron, side] = self.questions.tree(index)
+            tree = self.questions.tree(index) if question.bound > known else None
+            if tree is not None:
+                found[neuron, side] = tree
         return found
 
     def _wanted(self, index: int, most: int, if_both: int) -> bool:

@@ -36,15 +36,23 @@ class Refutation:
 class SplitLog:
     """Pass one to a search to have it filled in. The root's name is 0.
 
-    splits: by name. closed: by name, by unsafe set; empty where the log ran out of room.
+    splits: by name. closed: by name, by unsafe set; empty where the log ran out of room. most:
+    splits to keep. full: there were more, and none is kept.
     """
 
     splits: dict[int, Split] = field(default_factory=dict)
     closed: dict[int, dict[int, Refutation]] = field(default_factory=dict)
+    most: int = 4_000_000
+    full: bool = False
 
     def take(self, pool: Pool, starts: np.ndarray, free: np.ndarray) -> None:
         """Add what was written down in a pool; ``starts``, ``free``: of the flattened problem."""
         count, base = int(pool.counters[LOGGED]), int(pool.first_name[0])
+        if self.full or len(self.splits) + count > self.most:
+            self.full = True
+            self.splits.clear()
+            self.closed.clear()
+            return
         columns = (pool.log_node[:count], pool.log_what[:count], pool.log_value[:count])
         layers = starts[1:-1].tolist()
         for place, (name, what, value) in enumerate(
