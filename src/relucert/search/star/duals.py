@@ -84,9 +84,10 @@ def bound_by_multipliers(
         c = vec[free + 1 + q]
         if not abs(c) < np.inf:
             return -np.inf
-        # For the log only: the slope that says nearly the same.
-        work.alpha[q] = min(1.0, work.mu_low[q] / c) if c > 0.0 else work.slope[q]
         mu, nu = work.mu_low[q], work.mu_high[q]
+        # For the log only: between l and u the line with this slope lies nowhere below.
+        slope = (mu - nu * work.chord[q]) / c if c > 0.0 else work.slope[q]
+        work.alpha[q] = min(1.0, max(0.0, slope))
         if c == 0.0 and mu == 0.0 and nu == 0.0:
             continue
         if not (mu >= 0.0 and nu >= 0.0):

