@@ -153,8 +153,10 @@ class Arithmetic(Protocol[Rows]):
     def interval(self, index: int, inputs: Bounds) -> Bounds:
         """Bounds on the pre-activations of layer ``index`` for inputs of the layer in bounds."""
 
-    def units(self, index: int, neurons: np.ndarray, sides: np.ndarray) -> Rows:
-        """Rows ``side * z_neuron`` over the pre-activations of layer ``index``; sides 1 or -1."""
+    def neurons(
+        self, index: int, chosen: np.ndarray, sides: np.ndarray, inputs: Bounds, regions: np.ndarray
+    ) -> Rows:
+        """Rows ``side * z_neuron`` over the inputs of layer ``index``; sides 1 or -1."""
 
     def objectives(
         self, objectives: Sequence[Objective], outputs: Bounds, regions: np.ndarray

@@ -118,9 +118,8 @@ def _tightened(work: _Work, given: Sequence[Slopes], found: Bounds, going: np.nd
     places, neurons = np.nonzero(going[:, None] & relu & (lower < 0) & (upper > 0))
     for start in range(0, len(neurons), _ROWS_AT_ONCE):
         at, chosen = places[start : start + _ROWS_AT_ONCE], neurons[start : start + _ROWS_AT_ONCE]
-        both, sides = np.concatenate([at, at]), np.repeat([1, -1], len(at))
-        rows = work.arithmetic.units(index, np.concatenate([chosen, chosen]), sides)
-        rows = work.arithmetic.before_affine(rows, index, work.inputs[-1], both)
+        both, sides = np.tile(at, 2), np.repeat([1, -1], len(at))
+        rows = work.arithmetic.neurons(index, np.tile(chosen, 2), sides, work.inputs[-1], both)
         choices = [
             Chosen(both, _slopes(one, number, both, given, both))
             for number, one in enumerate(work.relaxed)
@@ -186,8 +185,7 @@ def neuron_bounds(
     """The same for ``side * z`` of neurons of one layer: neurons, sides (pairs,)."""
 
     def begun(work: _Work, at: np.ndarray, places: Sequence[int]) -> Any:
-        rows = arithmetic.units(layer, neurons[places], sides[places])
-        return arithmetic.before_affine(rows, layer, work.inputs[-1], at)
+        return arithmetic.neurons(layer, neurons[places], sides[places], work.inputs[-1], at)
 
     return _least(arithmetic, network, pairs, layer, begun)
 

@@ -49,6 +49,11 @@ class DigitMatrix:
     def times(self, rows: np.ndarray, *, transposed: bool = False) -> np.ndarray:
         """``rows @ matrix / 2**exponent`` for an object array of int, (rows, outputs)."""
         width = self.parts[0].shape[0 if transposed else 1]
+        if not transposed and not sp.issparse(self.parts[0]):
+            used = rows.any(axis=0).astype(bool)
+            if 0 < 2 * np.count_nonzero(used) < len(used):
+                few = DigitMatrix([part[used] for part in self.parts], self.exponent)
+                return few.times(rows[:, used])
         product = np.empty((len(rows), width), dtype=object)
         for start in range(0, len(rows), _ROWS_AT_ONCE):
             block = rows[start : start + _ROWS_AT_ONCE]

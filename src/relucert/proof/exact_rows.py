@@ -98,11 +98,13 @@ class Exact:
         upper = _floats_below(Integers(sums.values[1], sums.exponent), denominator)
         return Bounds(lower[None], -upper[None])
 
-    def units(self, index: int, neurons: np.ndarray, sides: np.ndarray) -> ExactRows:
-        count = len(neurons)
-        rows = np.zeros((count, self.layers[index].output_size), dtype=object)
-        rows[np.arange(count), neurons] = sides.tolist()
-        return ExactRows(Integers(rows, 0), Integers(np.zeros(count, dtype=object), 0), 1)
+    def neurons(
+        self, index: int, chosen: np.ndarray, sides: np.ndarray, inputs: Bounds, regions: np.ndarray
+    ) -> ExactRows:
+        rows = np.zeros((len(chosen), self.layers[index].output_size), dtype=object)
+        rows[np.arange(len(chosen)), chosen] = sides.tolist()
+        units = ExactRows(Integers(rows, 0), Integers(0 * rows[:, 0], 0), 1)
+        return self.before_affine(units, index, inputs, regions)
 
     def objectives(
         self, objectives: Sequence[Objective], outputs: Bounds, regions: np.ndarray

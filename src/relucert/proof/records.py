@@ -8,28 +8,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 __all__ = [
-    "BYTE_STEPS",
-    "SLOPE_STEPS",
-    "BoundRecord",
-    "CaseRecord",
-    "CloseRecord",
-    "EmptyRecord",
-    "EndRecord",
-    "FirstRecord",
-    "InputSplitRecord",
-    "IntervalRecord",
-    "LeafRecord",
-    "NeuronRecord",
-    "Record",
-    "RefuteRecord",
-    "ReluSplitRecord",
-    "Signed",
-    "Slopes",
-    "TreeRecord",
-    "Weights",
-    "parse_dyadic",
-    "parse_record",
-]
+    "BYTE_STEPS", "SLOPE_STEPS", "BoundRecord", "CaseRecord", "CloseRecord", "EmptyRecord",
+    "EndRecord", "FirstRecord", "InputSplitRecord", "IntervalRecord", "LeafRecord",
+    "NeuronRecord", "Record", "RefuteRecord", "ReluSplitRecord", "Signed", "Slopes", "TreeRecord",
+    "Weights", "parse_dyadic", "parse_record",
+]  # fmt: skip
 
 SLOPE_STEPS = 256
 """Lower slopes are whole numbers of 1/256, from 0 to 256."""

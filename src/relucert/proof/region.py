@@ -48,9 +48,15 @@ def root_region(case: Case) -> Region:
     if not box.finite:
         raise Refused("the box goes beyond the range of float64")
     for index, (low, high) in enumerate(zip(case.box.lower, case.box.upper, strict=True)):
-        if Fraction(float(box.lower[index])) > low or Fraction(float(box.upper[index])) < high:
+        if _less(low, float(box.lower[index])) or _less(-high, -float(box.upper[index])):
             raise Refused(f"input {index} leaves the box of floats")
     return Region(box, (), {}, tuple(range(len(case.unsafe))))
+
+
+def _less(exact: Fraction, value: float) -> bool:
+    """Whether a rational is less than a finite float."""
+    numerator, denominator = value.as_integer_ratio()
+    return exact.numerator * denominator < numerator * exact.denominator
 
 
 def input_halves(region: Region, index: int, value: float) -> tuple[Region, Region]:

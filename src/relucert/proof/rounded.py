@@ -78,11 +78,17 @@ class Rounded:
                 upper = np.nextafter(upper / layer.divisor, np.inf)
         return Bounds(lower, upper)
 
-    def units(self, index: int, neurons: np.ndarray, sides: np.ndarray) -> RoundedRows:
-        count = len(neurons)
-        rows = np.zeros((count, self.layers[index].output_size))
-        rows[np.arange(count), neurons] = sides
-        return RoundedRows(rows, np.zeros(count), np.zeros(count))
+    def neurons(
+        self, index: int, chosen: np.ndarray, sides: np.ndarray, inputs: Bounds, regions: np.ndarray
+    ) -> RoundedRows:
+        layer, nothing = self.layers[index], np.zeros(len(chosen))
+        if layer.divisor is not None:
+            rows = np.zeros((len(chosen), layer.output_size))
+            rows[np.arange(len(chosen)), chosen] = sides
+            return self.before_affine(RoundedRows(rows, nothing, nothing), index, inputs, regions)
+        weight = layer.weight[chosen]
+        rows = sides[:, None] * (weight.toarray() if sp.issparse(weight) else weight)
+        return RoundedRows(rows, sides * layer.bias[chosen], nothing)
 
     def objectives(
         self, objectives: Sequence[Objective], outputs: Bounds, regions: np.ndarray
@@ -126,7 +132,9 @@ class Rounded:
             if transposed is not None:
                 product = np.ascontiguousarray((transposed @ entries.T).T)
             else:
-                product = entries @ layer.weight
+                used = np.asarray(entries.any(axis=0))  # NaN counts
+                few = 4 * np.count_nonzero(used) < 3 * len(used)
+                product = entries[:, used] @ layer.weight[used] if few else entries @ layer.weight
             return RoundedRows(product, *_added(rows.constant, shift, lost + underflow[regions]))
 
     def _sizes(self, index: int, inputs: Bounds) -> tuple[np.ndarray, np.ndarray]:

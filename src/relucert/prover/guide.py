@@ -104,11 +104,13 @@ class Guide(Wary):
         self._numbers = {id(layer): index for index, layer in enumerate(self.layers)}
         self._influences: dict[int, Influence] = {}
 
-    def units(self, index: int, neurons: np.ndarray, sides: np.ndarray) -> RoundedRows:
+    def neurons(
+        self, index: int, chosen: np.ndarray, sides: np.ndarray, inputs: Bounds, regions: np.ndarray
+    ) -> RoundedRows:
         """As the checker's; remembers who asks."""
-        self._asked = (index, neurons[sides > 0])
-        self._influences[index] = Influence(index, neurons[sides > 0], {})
-        return super().units(index, neurons, sides)
+        self._asked = (index, chosen[sides > 0])
+        self._influences[index] = Influence(index, chosen[sides > 0], {})
+        return super().neurons(index, chosen, sides, inputs, regions)
 
     def before_relu(
         self, rows: RoundedRows, relaxation: ProofRelaxation, chosen: Chosen

@@ -134,7 +134,7 @@ class QuestionLog:
         for name, layer, neuron, half in zip(
             names.tolist(), layers.tolist(), neurons.tolist(), first.tolist(), strict=True
         ):
-            self.splits[name] = layer, int(self.neurons[layer][neuron]), half
+            self.splits[name] = layer, neuron, half
 
     def bounded(self, names: np.ndarray, values: np.ndarray, best: Guess) -> None:
         """Divisions have these bounds, by these multipliers alone."""
@@ -173,8 +173,9 @@ class QuestionLog:
         while waiting:
             name, fixed = waiting.pop()
             if best[name] > self.values[name]:
-                layer, neuron, first = splits[name] = self.splits[name]
-                fixed = (*fixed, (layer, neuron))
+                layer, column, first = self.splits[name]
+                splits[name] = layer, int(self.neurons[layer][column]), first
+                fixed = (*fixed, (layer, column))
                 waiting += [(first, fixed), (first + 1, fixed)]
             else:
                 leaves[name] = self._leaf(*self.places[name], fixed)
@@ -185,9 +186,10 @@ class QuestionLog:
         slopes = {}
         for layer, values in rows.slopes.items():
             own, steps = self.neurons[layer][: values.shape[1]], values[row]
-            known = [neuron for index, neuron in fixed if index == layer]
+            known = [column for index, column in fixed if index == layer and column < len(own)]
             if known:  # a ReLU with a fixed sign is what it is, whatever slope is carried along
-                steps = np.where(np.isin(own, known), np.uint8(SLOPE_STEPS), steps)
+                steps = steps.copy()
+                steps[known] = SLOPE_STEPS
             slopes[layer] = own, steps
         betas: dict[int, dict[int, float]] = {}
         for layer, values in rows.betas.items():
