@@ -15,7 +15,9 @@ from relucert.bounds.unsafe import distance, float_rows
 from relucert.limits import Limits
 from relucert.network import Network
 from relucert.proof.check import NotAccepted, check_proof
+from relucert.proof.region import Region
 from relucert.proof.subject import Subject
+from relucert.prover.ground import checked_bounds
 from relucert.prover.prove import prove
 from relucert.query import Case, Query
 from relucert.search.attack import Attack, attack_case
@@ -66,12 +68,12 @@ def certify_with_proof(
     FileError when the file cannot be written, QueryError when query and network do not fit.
     """
     query.fits(network.input_size, network.output_size)
-    logs, verdict = _searched(network, query, limits, seed, progress)
+    logs, known, verdict = _searched(network, query, limits, seed, progress)
     if verdict is not None:
         return Certified(verdict, limits.elapsed)
     before = time.monotonic()
     try:
-        result = prove(network, query, subject, path, limits, progress, logs=logs)
+        result = prove(network, query, subject, path, limits, progress, logs=logs, known=known)
     except MemoryError:
         return Certified(Unknown(Reason.MEMORY, "ran out of memory"), limits.elapsed)
     proving = time.monotonic() - before
@@ -94,16 +96,23 @@ def certify_with_proof(
 
 def _searched(
     network: Network, query: Query, limits: Limits, seed: int, progress: Progress | None
-) -> tuple[dict[int, SplitLog], Verdict | None]:
-    """What searches write down, by case; a verdict where there is nothing left to prove."""
+) -> tuple[dict[int, SplitLog], dict[int, Region], Verdict | None]:
+    """What searches write down, by case, and the checker's first bounds; a verdict where there is
+    nothing left to prove."""
     logs: dict[int, SplitLog] = {}
+    known: dict[int, Region] = {}
     for index, case in enumerate(query.cases):
         if not case.unsafe:
             continue
         box = Intervals(*case.box.enclosing_floats)
         if progress is not None:
             progress("bounds")
-        chain = bound_network(network, box, limits.within(_BOUNDS_SHARE * limits.remaining))
+        first = limits.within(_BOUNDS_SHARE * limits.remaining)
+        ground = checked_bounds(network, case, first)
+        if ground is None or ground.region.empty:
+            chain = bound_network(network, box, first)
+        else:
+            chain, known[index] = ground.chain, ground.region
         at_once = _at_once(chain, box, case)
         if at_once is not None:
             logs[index] = at_once
@@ -115,11 +124,11 @@ def _searched(
                 logs[index] = log
                 continue
             if isinstance(found, Violated) or found.reason is not Reason.ENGINE:
-                return logs, found
+                return logs, known, found
         violated = _attacked(network, query, case, limits, seed, progress)
         if violated is not None:
-            return logs, violated
-    return logs, None
+            return logs, known, violated
+    return logs, known, None
 
 
 def _at_once(chain: list[Relaxation], box: Intervals, case: Case) -> SplitLog | None:

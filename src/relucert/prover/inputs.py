@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -27,9 +27,11 @@ _SPLIT_BITS = 5
 def prove_by_inputs(tree: Tree, root: Region, fresh: bool = False) -> None:
     """Write a tree of input splits; raises Stopped when it cannot be completed.
 
-    fresh: the bounds of ``root`` are as good as they get; other weights alone may do.
+    fresh: the bounds of ``root`` are as good as they get, and written; other weights alone may do.
     """
     rows = [float_rows(part) for part in tree.case.unsafe]
+    if not fresh:
+        root = replace(root, layers=())
     if fresh:
         tree.guide.forget()
         left = _closed(tree, rows, root)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from relucert.limits import Limits
 from relucert.network import Network
-from relucert.proof.region import Refused, root_region
+from relucert.proof.region import Refused, Region, root_region
 from relucert.proof.subject import Subject
 from relucert.prover.guide import Guide
 from relucert.prover.inputs import prove_by_inputs
@@ -50,6 +50,7 @@ def prove(
     progress: Progress | None = None,
     strategy: str = "auto",
     logs: Mapping[int, SplitLog] | None = None,
+    known: Mapping[int, Region] | None = None,
 ) -> ProofResult:
     """Look for a proof of ``query`` and write it to ``path``.
 
@@ -58,6 +59,7 @@ def prove(
     strategy: "inputs" halves the box, "relus" follows the search over signs of ReLUs, "signs"
     fixes them with bounds anew, "auto" chooses by how many inputs vary.
     logs: by case, of searches that have proved it, to be followed.
+    known: by case, its whole box with the checker's first bounds, where they are known.
     The verdict Proved is that of the checker's rounded arithmetic, step by step. Raises
     FileError when the file cannot be written, QueryError when query and network do not fit.
     """
@@ -70,11 +72,14 @@ def prove(
                 continue
             tree = Tree(network, query, case, guide, writer, limits, progress)
             try:
+                root = root_region(case)
+                if known is not None and index in known:
+                    root = replace(root, layers=known[index].layers)
                 if logs is not None and index in logs:
-                    replay(tree, root_region(case), logs[index])
+                    replay(tree, root, logs[index])
                 else:
                     chosen = strategy if strategy != "auto" else _chosen(case)
-                    _STRATEGIES[chosen](tree, root_region(case))
+                    _STRATEGIES[chosen](tree, root)
             except Found as found:
                 return ProofResult(found.violated, 0, regions + tree.regions, 0)
             except Stopped as stop:

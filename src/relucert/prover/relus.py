@@ -40,7 +40,7 @@ _CHARACTERS = 16  # that a neuron and its slope in a list may cost: they take lo
 
 def prove_by_relus(tree: Tree, root: Region, seed: int = 0) -> None:
     """Write the trees that the search finds; raises Stopped when it finds none, and Found."""
-    region = root_bounds(tree, root)
+    region = root_bounds(tree, root, known=bool(root.layers))
     if tree.ended(region):
         return
     if any(not part.limits for part in tree.case.unsafe):

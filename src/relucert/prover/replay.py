@@ -61,7 +61,10 @@ class _Place:
 
 
 def replay(tree: Tree, root: Region, log: SplitLog) -> None:
-    """Write a proof along ``log``; raises Stopped, Found or Refused as the other strategies do."""
+    """Write a proof along ``log``; raises Stopped, Found or Refused as the other strategies do.
+
+    Where ``root`` has bounds, they are the checker's first ones.
+    """
     _Replay(tree, log).run(root)
 
 
@@ -74,7 +77,7 @@ class _Replay:
 
     def run(self, root: Region) -> None:
         """All regions, then all records, depth first."""
-        top = _Place(root, 0)
+        top = _Place(root, 0, records=[text_of(BoundRecord())] if root.layers else [])
         waiting, ready = [top], list[_Place]()
         while waiting or ready:
             while waiting and len(ready) < _AT_ONCE:
@@ -102,11 +105,12 @@ class _Replay:
         return place.region.depth % _BOUNDS_EVERY == 0
 
     def _bound(self, places: Sequence[_Place]) -> None:
-        if not places:
+        anew = [place for place in places if not place.records]
+        if not anew:
             return
-        regions = [place.region for place in places]
-        found = bounded(self.arithmetic, self.network, regions, [{}] * len(places))
-        for place, one in zip(places, found, strict=True):
+        regions = [place.region for place in anew]
+        found = bounded(self.arithmetic, self.network, regions, [{}] * len(anew))
+        for place, one in zip(anew, found, strict=True):
             if isinstance(one, Refused):
                 raise one
             place.region = one

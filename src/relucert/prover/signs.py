@@ -10,7 +10,7 @@ import numpy as np
 from relucert.bounds.backward import Relaxation
 from relucert.bounds.interval import Intervals
 from relucert.bounds.unsafe import FloatRows, float_rows
-from relucert.proof.records import SLOPE_STEPS, ReluSplitRecord
+from relucert.proof.records import SLOPE_STEPS, BoundRecord, ReluSplitRecord
 from relucert.proof.region import Region
 from relucert.prover.ascent import ascend, start_multipliers
 from relucert.prover.branching import Influence, branching_neuron
@@ -65,8 +65,14 @@ def prove_by_signs(tree: Tree, root: Region) -> None:
         waiting += reversed(_visited(tree, targets, layers, node))
 
 
-def root_bounds(tree: Tree, region: Region) -> Region:
-    """Bounds with the default slopes, then with flat and with steep ones: the best of each."""
+def root_bounds(tree: Tree, region: Region, known: bool = False) -> Region:
+    """Bounds with the default slopes, then with flat and with steep ones: the best of each.
+
+    known: the region has the first of them already, though they are not written down.
+    """
+    if known:
+        tree.writer.write(BoundRecord())
+        return deeper_bounds(tree, region)
     return deeper_bounds(tree, tree.bounded(region, {}))
 
 
