@@ -131,11 +131,7 @@ def _tightened(work: _Work, given: Sequence[Slopes], found: Bounds, going: np.nd
 
 
 def _slopes(
-    relaxation: Relaxation,
-    index: int,
-    at: np.ndarray,
-    given: Sequence[Slopes],
-    owner: np.ndarray,
+    relaxation: Relaxation, index: int, at: np.ndarray, given: Sequence[Slopes], owner: np.ndarray
 ) -> np.ndarray | None:
     """Slopes of layer ``index`` for rows of the regions ``at``; None where all are the default.
 
@@ -264,9 +260,9 @@ def closed(
     case: Case,
     pairs: Sequence[tuple[Region, CloseRecord]],
     known: dict[tuple[Any, ...], Objective],
-) -> list[Region | Refused]:
-    """Each region without the set that its record refutes; ``known``: mixtures met before."""
-    found: list[Region | Refused] = [region for region, _ in pairs]
+) -> list[Refused | None]:
+    """None where a record refutes its set on its region; ``known``: mixtures met before."""
+    found: list[Refused | None] = [None] * len(pairs)
     tried, objectives = list[int](), list[Objective]()
     for place, (region, record) in enumerate(pairs):
         try:
@@ -274,17 +270,13 @@ def closed(
             tried.append(place)
         except Refused as refusal:
             found[place] = refusal
-    chosen = [pairs[place] for place in tried]
-    values = lower_bounds(arithmetic, network, chosen, objectives)
+    values = lower_bounds(arithmetic, network, [pairs[place] for place in tried], objectives)
     for place, value in zip(tried, values, strict=True):
-        region, record = pairs[place]
         if isinstance(value, Refused):
             found[place] = value
         elif not value > 0:
-            words = f"the bound of unsafe set {record.unsafe} is {value:.6g}, not positive"
-            found[place] = Refused(words)
-        else:
-            found[place] = region.without(record.unsafe)
+            unsafe = pairs[place][1].unsafe
+            found[place] = Refused(f"the bound of unsafe set {unsafe} is {value:.6g}, not positive")
     return found
 
 

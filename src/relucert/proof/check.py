@@ -244,14 +244,25 @@ class _Checker:
         return self._noted(nodes, taken, found)
 
     def _closed(self, case: Case, nodes: list[_Node]) -> list[RefusedAt]:
-        """``c`` of several nodes."""
-        taken = [node.records.popleft() for node in nodes]
-        pairs = list[tuple[Region, CloseRecord]]()
-        for node, read in zip(nodes, taken, strict=True):
-            if isinstance(read.record, CloseRecord) and node.region is not None:
-                pairs.append((node.region, read.record))
-        found = closed(self.arithmetic, self.network, case, pairs, self.mixed)
-        return self._noted(nodes, taken, found)
+        """Every ``c`` of several nodes up to another record, or to a second one of the same set."""
+        taken, pairs = list[tuple[_Node, Read]](), list[tuple[Region, CloseRecord]]()
+        for node in nodes:
+            seen, region = set[int](), node.region
+            while region is not None and node.records:
+                record = node.records[0].record
+                if not isinstance(record, CloseRecord) or record.unsafe in seen:
+                    break
+                seen.add(record.unsafe)
+                pairs.append((region, record))
+                taken.append((node, node.records.popleft()))
+        wrong, found = [], closed(self.arithmetic, self.network, case, pairs, self.mixed)
+        for (node, read), (_, record), refusal in zip(taken, pairs, found, strict=True):
+            if refusal is not None:
+                wrong.append(RefusedAt(read, str(refusal)))
+                node.records.clear()
+            elif node.region is not None:
+                node.region = node.region.without(record.unsafe)
+        return wrong
 
     def _stepped(self, case: Case, nodes: list[_Node]) -> list[RefusedAt]:
         """All else, one node after another."""
@@ -272,10 +283,7 @@ class _Checker:
         return wrong
 
     def _noted(
-        self,
-        nodes: list[_Node],
-        taken: Sequence[Read],
-        found: Sequence[Region | Refused],
+        self, nodes: list[_Node], taken: Sequence[Read], found: Sequence[Region | Refused]
     ) -> list[RefusedAt]:
         wrong = []
         for node, read, one in zip(nodes, taken, found, strict=True):

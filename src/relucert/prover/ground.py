@@ -119,9 +119,7 @@ def _left_open(
     pairs = [(region, record) for record in records]
     found = closed(arithmetic, network, case, pairs, {})
     refuted = {
-        record.unsafe
-        for record, one in zip(records, found, strict=True)
-        if not isinstance(one, Refused)
+        record.unsafe for record, refusal in zip(records, found, strict=True) if refusal is None
     }
     return [unsafe for unsafe in region.open if unsafe not in refuted]
 
