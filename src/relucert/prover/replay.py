@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -32,12 +32,12 @@ from relucert.prover.signs import prove_by_signs
 from relucert.prover.text import text_of
 from relucert.prover.tree import CLEAR_SHARE, Tree
 from relucert.search.split_log import Refutation, SplitLog
+from relucert.search.star.tuning import KEPT_EVERY
 
 __all__ = ["replay"]
 
 _AT_ONCE = 256
-_BOUNDS_EVERY = 3
-_HALVINGS = 4  # that follow one another below the search's tree
+_HALVINGS = 10  # that follow one another below the search's tree
 _SHORT, _LONG = 5, 24
 _LEAST_WEIGHT = 2.0**-20
 _NO_NAME = -1  # of places that the search has not seen
@@ -45,7 +45,7 @@ _NO_NAME = -1  # of places that the search has not seen
 
 @dataclass(eq=False)
 class _Place:
-    """A node of the search's tree: its region, until that is done, and the records so far.
+    """A node of the search's tree: its region, with bounds until all is done, and its records.
 
     weights: below the search's tree, the rows' weights to try for each unsafe set; else None.
     below: how many halvings below the search's tree.
@@ -58,6 +58,10 @@ class _Place:
     records: list[str] = field(default_factory=list)
     halves: tuple[_Place, ...] = ()
     done: bool = False
+
+    def forget(self) -> None:
+        """Let go of the bounds, which are most of what the region takes."""
+        self.region = replace(self.region, layers=())
 
 
 def replay(tree: Tree, root: Region, log: SplitLog) -> None:
@@ -96,13 +100,10 @@ class _Replay:
         self._write(top)
 
     def _wants_bounds(self, place: _Place) -> bool:
-        """Leaves, where a set was refuted, before signs are fixed, and now and then."""
-        split = self.log.splits.get(place.name)
-        if split is None or place.name in self.log.closed:
+        """Leaves, and where the search handed bounds down: any others would miss some of its."""
+        if place.name not in self.log.splits or place.name in self.log.closed:
             return True
-        if split.layer >= 0 and not place.region.layers:
-            return True
-        return place.region.depth % _BOUNDS_EVERY == 0
+        return place.region.depth % KEPT_EVERY == 0
 
     def _bound(self, places: Sequence[_Place]) -> None:
         anew = [place for place in places if not place.records]
@@ -121,6 +122,7 @@ class _Replay:
 
     def _end(self, place: _Place) -> None:
         place.done = True
+        place.forget()
         self.tree.doubtful -= place.weights is not None
         self.tree.closed += 0.5**place.region.depth
 
@@ -202,6 +204,7 @@ class _Replay:
         regions = step(self.network, place.region, record)
         place.records.append(text_of(record))
         place.halves = tuple(_Place(r, split.first + i) for i, r in enumerate(regions))
+        place.forget()
         return place.halves[::-1]
 
     def _halved(self, place: _Place) -> Sequence[_Place]:
@@ -219,6 +222,7 @@ class _Replay:
         place.halves = tuple(
             _Place(one, _NO_NAME, chosen.weights, place.below + 1) for one in regions
         )
+        place.forget()
         tree.doubtful += 2 - (place.weights is not None)
         return place.halves[::-1]
 
@@ -261,8 +265,8 @@ class _Rest:
 
 
 def _weights_only(tree: Tree, region: Region, unsafe: int, found: Refutation) -> CloseRecord | None:
-    """The weights, in 1/64 of the largest."""
-    if not found.weights:
+    """The weights, in 1/64 of the largest; not where the search needed more than weights."""
+    if not found.weights or found.betas or found.slopes:
         return None
     return CloseRecord(unsafe, _short(tree, unsafe, found))
 

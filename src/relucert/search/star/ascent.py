@@ -20,7 +20,10 @@ from relucert.search.star.forms import back_substitute
 from relucert.search.star.problem import Flat
 from relucert.search.star.work import Work
 
-__all__ = ["ascend", "mix", "remember"]
+__all__ = ["SLOPE_STEPS", "ascend", "in_steps", "mix", "remember"]
+
+SLOPE_STEPS = 256
+"""Of the slopes that a proof can name, from 0 to 1."""
 
 _BISECTIONS = 30
 
@@ -146,10 +149,17 @@ def project_on_simplex(weight: np.ndarray, count: int) -> None:
 
 
 @compiled
+def in_steps(slope: float) -> float:
+    """The nearest slope that a proof can name."""
+    step: float = np.floor(SLOPE_STEPS * min(1.0, max(0.0, slope)) + 0.5)
+    return step / SLOPE_STEPS
+
+
+@compiled
 def step_up(work: Work, count: int, symbols: int, splits: int, size: float) -> None:
     """Move slopes, weights and split multipliers along their gradients, back into their ranges."""
     for q in range(symbols):
-        work.alpha[q] = min(1.0, max(0.0, work.alpha[q] + size * work.gradient[q]))
+        work.alpha[q] = in_steps(work.alpha[q] + size * work.gradient[q])
     for s in range(splits):
         work.beta[s] = max(0.0, work.beta[s] + size * work.gradient[symbols + count + s])
     if count > 1:

@@ -13,9 +13,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from relucert.search.star.ascent import mix
+from relucert.search.star.ascent import in_steps, mix
 from relucert.search.star.compiling import compiled
-from relucert.search.star.forms import lowest
+from relucert.search.star.forms import back_substitute, lowest
 from relucert.search.star.problem import Flat
 from relucert.search.star.simplex import INFEASIBLE, OPTIMAL, POSITIVE, build, solve
 from relucert.search.star.work import Tableau, Work
@@ -87,7 +87,7 @@ def bound_by_multipliers(
         mu, nu = work.mu_low[q], work.mu_high[q]
         # For the log only: between l and u the line with this slope lies nowhere below.
         slope = (mu - nu * work.chord[q]) / c if c > 0.0 else work.slope[q]
-        work.alpha[q] = min(1.0, max(0.0, slope))
+        work.alpha[q] = in_steps(slope)
         if c == 0.0 and mu == 0.0 and nu == 0.0:
             continue
         if not (mu >= 0.0 and nu >= 0.0):
@@ -150,7 +150,12 @@ def bound_by_programme(
     if code in (OPTIMAL, POSITIVE, INFEASIBLE):
         read_multipliers(work, lp, code, first, last, chosen, symbols, splits, columns)
         found = bound_by_multipliers(flat, work, first, last, symbols, splits)
+        if found > 0.0:
+            # What a proof cannot say refutes nothing: there is one line for each symbol.
+            error = mix(flat, work, first, last, symbols, splits)
+            plain = back_substitute(flat, work, symbols, work.alpha, error)
+            return max(plain, 0.0)
         # Multipliers of an empty programme bound nothing but their own contradiction.
-        if found > 0.0 or (code != INFEASIBLE and found > value):
+        if code != INFEASIBLE and found > value:
             return found
     return value

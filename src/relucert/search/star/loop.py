@@ -17,7 +17,7 @@ from relucert.search.star.log import log_closed, log_split
 from relucert.search.star.points import descend, sample
 from relucert.search.star.pool import LPS, NODES, OPEN, RELU_SPLITS, STUCK_SLOT, VACANT, Pool
 from relucert.search.star.problem import Flat
-from relucert.search.star.tuning import BUDGET, DONE, FULL, HIT, STUCK, Tuning
+from relucert.search.star.tuning import BUDGET, DONE, FULL, HIT, KEPT_EVERY, STUCK, Tuning
 from relucert.search.star.work import ACTIVE, INACTIVE, SPLIT, Tableau, Work
 
 __all__ = ["explore"]
@@ -47,8 +47,11 @@ def release(pool: Pool, slot: int) -> None:
 
 
 @compiled
-def child(flat: Flat, work: Work, pool: Pool, parent: int, bound: float) -> int:
-    """A new open node like ``parent``, with what was found on it; the caller narrows it."""
+def child(flat: Flat, work: Work, pool: Pool, parent: int, bound: float, kept: bool) -> int:
+    """A new open node like ``parent``; the caller narrows it.
+
+    kept: with the bounds found there, not only those that it was given.
+    """
     pool.counters[VACANT] -= 1
     slot: int = pool.vacant[pool.counters[VACANT]]
     pool.open[pool.counters[OPEN]] = slot
@@ -65,7 +68,7 @@ def child(flat: Flat, work: Work, pool: Pool, parent: int, bound: float) -> int:
         status, state = pool.status[parent, c], work.state[c]
         pool.status[slot, c] = status
         pool.lower[slot, c], pool.upper[slot, c] = pool.lower[parent, c], pool.upper[parent, c]
-        if status == 0:
+        if status == 0 and kept:
             pool.lower[slot, c], pool.upper[slot, c] = work.lower[c], work.upper[c]
             # A neuron replaced by an interval looks active in `state`; its bounds tell.
             if work.lower[c] >= 0.0:
@@ -76,14 +79,16 @@ def child(flat: Flat, work: Work, pool: Pool, parent: int, bound: float) -> int:
 
 
 @compiled
-def halve(flat: Flat, work: Work, pool: Pool, slot: int, bound: float, chosen: int) -> None:
+def halve(
+    flat: Flat, work: Work, pool: Pool, slot: int, bound: float, kept: bool, chosen: int
+) -> None:
     """Two children that share the middle of input ``chosen``."""
     middle = 0.5 * pool.low[slot, chosen] + 0.5 * pool.high[slot, chosen]
     first = log_split(pool, slot, chosen, middle)
     # The half towards which the bound is lower goes on top of the stack.
     rising = work.branch_vec[chosen] > 0.0
     for turn in range(2):
-        new = child(flat, work, pool, slot, bound)
+        new = child(flat, work, pool, slot, bound, kept)
         if (turn == 0) == rising:
             pool.low[new, chosen], pool.name[new] = middle, first + 1
         else:
@@ -91,13 +96,15 @@ def halve(flat: Flat, work: Work, pool: Pool, slot: int, bound: float, chosen: i
 
 
 @compiled
-def split_relu(flat: Flat, work: Work, pool: Pool, slot: int, bound: float, symbols: int) -> None:
+def split_relu(
+    flat: Flat, work: Work, pool: Pool, slot: int, bound: float, kept: bool, symbols: int
+) -> None:
     """Two children: the pre-activation of the costliest symbol at least, or at most, zero."""
     c = work.where[relu_to_split(work, symbols)]
     pool.counters[RELU_SPLITS] += 1
     first = log_split(pool, slot, -1 - c, 0.0)
     for sign in range(-1, 2, 2):
-        new = child(flat, work, pool, slot, bound)
+        new = child(flat, work, pool, slot, bound, kept)
         pool.status[new, c] = sign * SPLIT
         pool.name[new] = first + (1 - sign) // 2
         pool.splits[new] += 1
@@ -107,12 +114,13 @@ def split_relu(flat: Flat, work: Work, pool: Pool, slot: int, bound: float, symb
 def bound_parts(
     flat: Flat, work: Work, lp: Tableau, pool: Pool, slot: int,
     symbols: int, splits: int, tuning: Tuning,
-) -> tuple[float, bool]:  # fmt: skip
-    """Bound every open unsafe set; the smallest bound (inf: all refuted), and whether a point hit.
+) -> tuple[float, bool, bool]:  # fmt: skip
+    """Bound every open unsafe set.
 
-    Leaves in ``work`` what branching needs of the set with the smallest bound.
+    Returns the smallest bound (inf: all refuted), whether a point hit, and whether a set was
+    refuted. Leaves in ``work`` what branching needs of the set with the smallest bound.
     """
-    smallest, hit, seen = np.inf, False, False
+    smallest, hit, seen, refuted = np.inf, False, False, False
     for part in range(len(flat.segments) - 1):
         if pool.parts[slot, part] == 0:
             continue
@@ -124,7 +132,7 @@ def bound_parts(
             pool.counters[LPS] += 1
             value = bound_by_programme(flat, work, lp, first, last, symbols, splits, value)
         if value > 0.0:
-            pool.parts[slot, part] = 0
+            pool.parts[slot, part], refuted = 0, True
             log_closed(flat, work, pool, slot, part, symbols, splits)
             continue
         if not hit:
@@ -136,7 +144,7 @@ def bound_parts(
                 work.branch_distance[q] = work.distance[q]
             for j in range(len(flat.free)):
                 work.branch_vec[j] = work.best_vec[j]
-    return smallest, hit
+    return smallest, hit, refuted
 
 
 @compiled
@@ -167,9 +175,13 @@ def try_sample(flat: Flat, work: Work, pool: Pool, tuning: Tuning) -> bool:
 @compiled
 def branch(
     flat: Flat, work: Work, pool: Pool, slot: int,
-    symbols: int, splits: int, bound: float, tuning: Tuning,
+    symbols: int, splits: int, bound: float, refuted: bool, tuning: Tuning,
 ) -> int:  # fmt: skip
-    """Replace a node that stays open by its children, or say that it is stuck."""
+    """Replace a node that stays open by its children, or say that it is stuck.
+
+    Bounds are handed down from every fourth depth, and where a set was refuted: those that a
+    proof derives too, at a quarter of the cost. Few more nodes are visited than with all.
+    """
     if symbols == 0:
         for c in range(flat.starts[1], flat.starts[-1]):
             if flat.relu[c] and pool.status[slot, c] == 0:
@@ -177,12 +189,13 @@ def branch(
         pool.counters[STUCK_SLOT] = slot
         return STUCK
     bound = max(bound, pool.bound[slot])
+    kept = refuted or pool.depth[slot] % KEPT_EVERY == 0
     low, high = pool.low[slot], pool.high[slot]
     chosen = input_to_halve(flat, work, low, high, symbols, tuning.gaps)
     if symbols <= tuning.relus or splits > 0 or chosen < 0:
-        split_relu(flat, work, pool, slot, bound, symbols)
+        split_relu(flat, work, pool, slot, bound, kept, symbols)
     else:
-        halve(flat, work, pool, slot, bound, chosen)
+        halve(flat, work, pool, slot, bound, kept, chosen)
     release(pool, slot)
     return DONE
 
@@ -201,13 +214,13 @@ def explore(flat: Flat, work: Work, lp: Tableau, pool: Pool, tuning: Tuning, mos
             flat, work, pool.low[slot], pool.high[slot],
             pool.status[slot], pool.lower[slot], pool.upper[slot],
         )  # fmt: skip
-        bound, hit = np.inf, False
+        bound, hit, refuted = np.inf, False, False
         if not empty:
-            bound, hit = bound_parts(flat, work, lp, pool, slot, symbols, splits, tuning)
+            bound, hit, refuted = bound_parts(flat, work, lp, pool, slot, symbols, splits, tuning)
         if bound == np.inf:
             pool.closed[0] += 0.5 ** pool.depth[slot]
             release(pool, slot)
-        elif branch(flat, work, pool, slot, symbols, splits, bound, tuning) == STUCK:
+        elif branch(flat, work, pool, slot, symbols, splits, bound, refuted, tuning) == STUCK:
             return STUCK
         if hit:
             return HIT

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-__all__ = ["BUDGET", "DONE", "FULL", "HIT", "STUCK", "Tuning"]
+__all__ = ["BUDGET", "DONE", "FULL", "HIT", "KEPT_EVERY", "STUCK", "Tuning"]
 
 DONE, BUDGET, FULL, HIT, STUCK = range(5)
 """No node is open; enough nodes; no room; a candidate point; a node without unstable neurons
 that bounds do not refute, for exact arithmetic."""
+
+KEPT_EVERY = 4
+"""Nodes hand down their bounds at depths that are multiples of this; proofs derive them there."""
 
 
 class Tuning(NamedTuple):
