@@ -12,7 +12,7 @@ from support.proof_steps import bounded_one, lower_bound
 from support.random_networks import boxes, corner_values, networks, questions
 
 from relucert.limits import Limits
-from relucert.network import Network
+from relucert.network import Layer, Network
 from relucert.proof.arithmetic import Objective
 from relucert.proof.check import ARITHMETICS, Accepted, check_proof
 from relucert.proof.region import Refused, halves, input_halves, root_region
@@ -164,3 +164,45 @@ def test_a_mixture_of_rows_refutes_what_no_row_does(tmp_path):
     )
     query = Query((Case(Box((Fraction(-1),), (Fraction(1),)), (both,)),))
     assert proved(tmp_path / "p.rcp", network, query)
+
+
+def below(network, limit, box):
+    """Whether the network's output reaches ``limit`` on a box of one input."""
+    part = Polyhedron(((Fraction(1),),), (limit,))
+    return network, Query((Case(Box((box[0],), (box[1],)), (part,)),))
+
+
+@pytest.mark.parametrize(
+    ("steep", "limit"),
+    [(1e12, "-1.0000003"), (1e16, "-1.002"), (1e18, "-1.5"), (1e24, "-100"), (1e300, "-1.5")],
+)
+def test_lines_that_are_nearly_flat_are_the_same_in_both_arithmetics(tmp_path, steep, limit):
+    """y = -relu(1 - steep relu(x)) is at least -1; the line above the outer ReLU hardly rises."""
+    layers = [np.array([[1.0]]), np.array([[-steep]]), np.array([[-1.0]])]
+    network = Network.dense(layers, [np.zeros(1), np.ones(1), np.zeros(1)])
+    network, query = below(network, Fraction(limit), (Fraction(-2), Fraction(1)))
+    result = prove(network, query, SUBJECT, tmp_path / "p.rcp", Limits(10.0))
+    assert isinstance(result.verdict, Proved)
+    for arithmetic in ARITHMETICS:
+        found = check_proof(tmp_path / "p.rcp", network, query, SUBJECT, arithmetic)
+        assert isinstance(found, Accepted)
+
+
+def test_multipliers_beyond_float64_prove_nothing(tmp_path):
+    """The rows of the last linear programme are scaled by subnormal numbers here."""
+    tiny = 2.0**-1022
+    layers = [
+        np.array([[2.2e-308], [1.0]]),
+        np.array([[-2.2e-308, -1e-310], [-tiny, -1e-300], [-2.2e-308, -1.0]]),
+        np.array([[1e-300, 0.0, -tiny]]),
+    ]
+    biases = [np.array([-1.0, 0.0]), np.array([0.0, -2.2e-308, 0.0]), np.array([-tiny])]
+    relu = [np.array([False, True]), np.ones(3, dtype=bool), np.zeros(1, dtype=bool)]
+    network = Network(tuple(map(Layer, layers, biases, relu)))
+    box = (Fraction("-0.1"), Fraction("-0.099999999999"))
+    limit = -Fraction(tiny) * (1 + Fraction(1, 10**12))
+    network, query = below(network, limit, box)
+    for strategy in ("inputs", "relus", "signs"):
+        result = prove(network, query, SUBJECT, tmp_path / "p.rcp", Limits(10.0), strategy=strategy)
+        assert not isinstance(result.verdict, Violated)
+        assert (tmp_path / "p.rcp").exists() == isinstance(result.verdict, Proved)

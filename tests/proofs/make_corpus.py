@@ -249,6 +249,7 @@ def malformed(proofs: dict[str, list[str]]) -> dict[str, bytes]:
         "split-infinity": with_line(split, "x 0 inf"),
         "split-decimal": with_line(split, "x 0 0.25"),
         "split-of-many-digits": with_line(split, "x 0 0x1.00000000000001p+0"),
+        "split-beyond-float64": with_line(split, "x 0 0x1.0000000000000p+1024"),
         "negative-index": with_line(split, "x -1 0x0.0p+0"),
         "index-of-many-digits": with_line(split, f"x {'1' * 40} 0x0.0p+0"),
         "slope-above-one": packed(changed(relus, first(relus, "b"), "b a0 0=257")),

@@ -97,7 +97,10 @@ class Proofs:
         ).verdict  # fmt: skip
         # A verdict of bounds should have had a proof: there is none, so it is not claimed.
         if isinstance(rest, Proved) and rest.method.rigorous:
-            words = f"{rest.words}, but no proof of it was found; {found.verdict.detail}"
+            words = (
+                f"no proof of it was found; without a file certify says {rest.words!r}; "
+                f"{found.verdict.detail}"
+            )
             rest = Unknown(Reason.ENGINE, words)
         return Outcome(rest, limits.elapsed, self.seed)
 

@@ -1,8 +1,8 @@
 """The checker's exact arithmetic: integers with a common power of two, and a denominator.
 
 A block of rows is ``numerators * 2**exponent / denominator`` with Python integers. Nothing is
-rounded but, outward, the float64 bounds at the end and, upward to a multiple of 2**-60, the
-slopes of the lines above unstable ReLUs, for which any larger slope is valid too.
+rounded but, outward, the float64 bounds at the end and, upward to at least 60 bits, the slopes of
+the lines above unstable ReLUs, for which any larger slope is valid too.
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ from relucert.proof.records import SLOPE_STEPS
 __all__ = ["Exact", "ExactRows"]
 
 _SLOPE_BITS = 60
-_ONE = 1 << _SLOPE_BITS
 _LEAST_EXPONENT = -1074
 _QUOTIENT_BITS = 64
 
@@ -123,13 +122,13 @@ class Exact:
         if relaxation.unstable.any() or chosen.slopes is not None:
             below = lines.below
             if chosen.slopes is not None:
-                steps = chosen.slopes.astype(object) * (_ONE // SLOPE_STEPS)
+                steps = chosen.slopes.astype(object) * ((1 << lines.bits) // SLOPE_STEPS)
                 below = np.where(relaxation.sloped, steps, below)
             positive = np.asarray(entries.values > 0, dtype=bool)
             shift = np.where(positive, 0, entries.values) @ lines.offset.values
             constant = constant.plus(Integers(shift, entries.exponent + lines.offset.exponent))
             factors = np.where(positive, below, lines.above)
-            entries = Integers(entries.values * factors, entries.exponent - _SLOPE_BITS)
+            entries = Integers(entries.values * factors, entries.exponent - lines.bits)
         elif relaxation.dead.any():
             entries = Integers(np.where(relaxation.dead, 0, entries.values), entries.exponent)
         if chosen.taken is not None:
@@ -178,8 +177,9 @@ def _scaled(entries: Integers, factors: Integers) -> Integers:
 
 @dataclass(frozen=True, eq=False)
 class _Lines:
-    """Slopes from below and above times 2**60, and the offset from above: (outputs,)."""
+    """Slopes from below and above times 2**bits, and the offset from above: (outputs,)."""
 
+    bits: int
     below: np.ndarray
     above: np.ndarray
     offset: Integers
@@ -190,17 +190,17 @@ def _lines(relaxation: Relaxation) -> _Lines:
     if known is not None:
         return known
     alive, pre = ~relaxation.dead[0], relaxation.pre
-    below, above = np.zeros(len(alive), dtype=object), np.zeros(len(alive), dtype=object)
-    below[alive] = above[alive] = _ONE
-    offset = np.zeros(len(alive), dtype=object)
-    ends = _integers(np.concatenate([pre.lower, pre.upper]))
-    for neuron in np.flatnonzero(relaxation.unstable[0]).tolist():
-        lower, upper = ends.values[0, neuron], ends.values[1, neuron]
-        slope = -(-(upper << _SLOPE_BITS) // (upper - lower))
-        below[neuron] = int(relaxation.slopes[0, neuron]) * (_ONE // SLOPE_STEPS)
-        above[neuron] = slope
-        offset[neuron] = -slope * lower
-    lines = _Lines(below, above, Integers(offset, ends.exponent - _SLOPE_BITS))
+    ends, unstable = _integers(np.concatenate([pre.lower, pre.upper])), relaxation.unstable[0]
+    low, high = (values[unstable].tolist() for values in ends.values)
+    flattest = max(((u - v) // u for v, u in zip(low, high, strict=True)), default=1)
+    bits = _SLOPE_BITS + flattest.bit_length()
+    below, above, offset = (np.zeros(len(alive), dtype=object) for _ in range(3))
+    below[alive] = above[alive] = 1 << bits
+    for neuron, least, most in zip(np.flatnonzero(unstable).tolist(), low, high, strict=True):
+        below[neuron] = int(relaxation.slopes[0, neuron]) * ((1 << bits) // SLOPE_STEPS)
+        above[neuron] = -(-(most << bits) // (most - least))
+        offset[neuron] = -above[neuron] * least
+    lines = _Lines(bits, below, above, Integers(offset, ends.exponent - bits))
     relaxation.cache["exact"] = lines
     return lines
 

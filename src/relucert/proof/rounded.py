@@ -111,7 +111,7 @@ class Rounded:
             shift = _dots(negative, lines.offset, at)
             entries = np.maximum(rows.rows, 0.0) * below + negative * _of(lines.above, at)
             # Taken off only where the sign is fixed. There the product is exact, its slope 0 or
-            # 1; or the slope is smaller, at least 1/128 below what z >= 0 would allow, and a
+            # 1; or the slope is smaller, at least 1/256 below what z >= 0 would allow, and a
             # rounding of the product has that to spare.
             if chosen.taken is not None:
                 entries = entries - chosen.taken

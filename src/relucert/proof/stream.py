@@ -63,7 +63,7 @@ class ProofReader:
         line = self._line()
         try:
             record = parse_record(line)
-        except ValueError as error:
+        except (ValueError, OverflowError) as error:
             raise self._error(str(error)) from None
         if isinstance(record, EndRecord):
             if record.count != self.records:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -81,10 +82,14 @@ def decide_leaf(network: Network, region: Region, part: Polyhedron, unsafe: int)
     betas: dict[int, dict[int, float]] = {}
     for row, multiplier, scale in zip(rows, multipliers.tolist(), scales, strict=True):
         if multiplier > 0:
-            value = short_float(multiplier / scale, _BITS)
-            (weights if row.layer < 0 else betas.setdefault(row.layer, {}))[row.index] = value
+            value = multiplier / scale
+            if not math.isfinite(value):
+                return None
+            kept = weights if row.layer < 0 else betas.setdefault(row.layer, {})
+            kept[row.index] = short_float(value, _BITS)
     # The region may be empty without the set: then any small weight will do.
-    record = CloseRecord(unsafe, weights or {0: _LEAST_WEIGHT / scales[0]}, {}, betas)
+    weights = weights or {0: min(_LEAST_WEIGHT / scales[0], 1.0)}
+    record = CloseRecord(unsafe, weights, {}, betas)
     return Leaf(record, point)
 
 

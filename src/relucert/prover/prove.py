@@ -60,8 +60,9 @@ def prove(
     fixes them with bounds anew, "auto" chooses by how many inputs vary.
     logs: by case, of searches that have proved it, to be followed.
     known: by case, its whole box with the checker's first bounds, where they are known.
-    The verdict Proved is that of the checker's rounded arithmetic, step by step. Raises
-    FileError when the file cannot be written, QueryError when query and network do not fit.
+    Proved means that a file is written, with bounds that account for their rounding: what the
+    checker says to it is for `check_proof`. Raises FileError when the file cannot be written,
+    QueryError when query and network do not fit.
     """
     query.fits(network.input_size, network.output_size)
     guide, regions = Guide(network, limits), 0
@@ -88,6 +89,9 @@ def prove(
                 return ProofResult(Unknown(_reason(limits), words), writer.records, regions, 0)
             except Refused as refusal:
                 return ProofResult(Unknown(Reason.NUMERICS, str(refusal)), 0, regions, 0)
+            except ArithmeticError as error:
+                words = f"numbers beyond the range of float64 ({error})"
+                return ProofResult(Unknown(Reason.NUMERICS, words), 0, regions, 0)
             regions += tree.regions
         writer.finish()
     return ProofResult(Proved(Method.CHECKED), writer.records, regions, Path(path).stat().st_size)

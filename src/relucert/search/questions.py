@@ -242,7 +242,8 @@ class Questions:
         rows = np.asarray(rows.toarray() if sp.issparse(rows) else rows)
         guess = Guess(batch.alpha, batch.beta)
         enough = -self.shift(np.zeros(len(rows)), batch.questions)
-        enough = (enough + _CLEARLY * np.abs(enough)).astype(np.float32)
+        with np.errstate(over="ignore"):
+            enough = (enough + _CLEARLY * np.abs(enough)).astype(np.float32)
         best = shortened(self.ascent.run(rows, batch.signs, guess, steps, limits, enough))
         lines = {index: self._lines(index, signs) for index, signs in batch.signs.items()}
         multipliers = Multipliers(
