@@ -84,7 +84,7 @@ class Proofs:
                     "records": found.records,
                     "found_seconds": round(found.prove_seconds, 3),
                     "check_seconds": round(found.check_seconds, 3),
-                    "arithmetics": ["rounded", "exact"] if self.exact else ["rounded"],
+                    "arithmetics": list(found.arithmetics),
                 }
             }
             return Outcome(found.verdict, found.seconds, self.seed)

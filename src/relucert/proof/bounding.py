@@ -23,6 +23,7 @@ __all__ = ["Given", "bounded", "closed", "lower_bounds", "mixed", "mixture", "ne
 
 _ROWS_AT_ONCE = 256
 _MOST_KNOWN = 4096
+_NEARLY_OPEN = 1 / 1024
 
 Given = CloseRecord | LeafRecord
 """A record that gives slopes, and multipliers of fixed signs."""
@@ -111,11 +112,15 @@ class _Work:
 
 
 def _tightened(work: _Work, given: Sequence[Slopes], found: Bounds, going: np.ndarray) -> Bounds:
-    """Linear bounds on the open pre-activations of the next layer, of the regions ``going``."""
-    index = len(work.relaxed)
-    relu = work.network.layers[index].relu
-    lower, upper = found.lower.copy(), found.upper.copy()
-    places, neurons = np.nonzero(going[:, None] & relu & (lower < 0) & (upper > 0))
+    """Linear bounds on the open pre-activations of the next layer, of the regions ``going``.
+
+    Also on those whose sign is only just known: bounds of exactly zero are usual in networks made
+    from formulas, and there the rounding should not decide.
+    """
+    index, lower, upper = len(work.relaxed), found.lower.copy(), found.upper.copy()
+    near = (upper - lower) * _NEARLY_OPEN
+    wanted = work.network.layers[index].relu & (lower < near) & (upper > -near)
+    places, neurons = np.nonzero(going[:, None] & wanted)
     for start in range(0, len(neurons), _ROWS_AT_ONCE):
         at, chosen = places[start : start + _ROWS_AT_ONCE], neurons[start : start + _ROWS_AT_ONCE]
         both, sides = np.tile(at, 2), np.repeat([1, -1], len(at))
@@ -213,9 +218,8 @@ def _passed(
     work: _Work, index: int, at: np.ndarray, pairs: Sequence[tuple[Region, Given]]
 ) -> Chosen:
     """Go through one layer with the regions; what is chosen there for every row."""
-    layer, known = work.network.layers[index], dict[int, Bounds]()
-    for number, (region, _) in zip(at.tolist(), pairs, strict=True):
-        known[number] = region.layers[index]
+    layer = work.network.layers[index]
+    known = {n: region.layers[index] for n, (region, _) in zip(at.tolist(), pairs, strict=True)}
     work.passed(layer, Bounds.stacked([known[number] for number in range(len(known))]))
     taken = None
     if any(index in record.betas for _, record in pairs):

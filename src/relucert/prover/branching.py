@@ -56,7 +56,8 @@ def branching_neuron(
         share = np.where(
             given.unstable[0][chosen], np.abs(weight) * gap / np.maximum(upper - lower, 1e-300), 0.0
         )
-        for layer, rows in influence.rows.items():
+        for layer in influence.rows.keys() & lines.keys():
+            rows = influence.rows[layer]
             offset = np.where(lines[layer].unstable[0], lines[layer].chord_offset[0], 0.0)
             both = np.abs(rows[: len(chosen)]) + np.abs(rows[len(chosen) :])
             scores[layer] = scores[layer] + _INDIRECT * 0.5 * (share @ both) * offset

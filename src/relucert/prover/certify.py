@@ -14,11 +14,13 @@ from relucert.bounds.interval import Intervals
 from relucert.bounds.unsafe import distance, float_rows
 from relucert.limits import Limits
 from relucert.network import Network
-from relucert.proof.check import NotAccepted, check_proof
+from relucert.proof.check import Checked, NotAccepted, check_proof, check_records
 from relucert.proof.region import Region
+from relucert.proof.stream import ProofReader
 from relucert.proof.subject import Subject
 from relucert.prover.ground import checked_bounds
 from relucert.prover.prove import prove
+from relucert.prover.ties import Watching
 from relucert.query import Case, Query
 from relucert.search.attack import Attack, attack_case
 from relucert.search.few_inputs import MAX_FREE_INPUTS, free_inputs, search_few_inputs
@@ -38,7 +40,8 @@ Progress = Callable[[str], None]
 class Certified:
     """The verdict, and of a proof its file and what it cost; seconds are wall-clock.
 
-    size: bytes of the file. ``path`` is None where there is no accepted proof.
+    size: bytes of the file. arithmetics: by which the checker accepted it. ``path`` is None where
+    there is no accepted proof.
     """
 
     verdict: Verdict
@@ -48,6 +51,7 @@ class Certified:
     records: int = 0
     prove_seconds: float = 0.0
     check_seconds: float = 0.0
+    arithmetics: tuple[str, ...] = ()
 
 
 def certify_with_proof(
@@ -63,7 +67,8 @@ def certify_with_proof(
 ) -> Certified:
     """Proved only with a proof at ``path`` that the checker accepts when it reads the file.
 
-    The rounded arithmetic always checks, the exact one where asked. A proof that is not accepted
+    The rounded arithmetic always checks, the exact one where asked, and where rounding decides what
+    counts as stable (see `ties`), for there it may judge differently. A proof that is not accepted
     is kept beside, its name ending in ``.not-accepted``, and the verdict is Unknown. Raises
     FileError when the file cannot be written, QueryError when query and network do not fit.
     """
@@ -80,18 +85,35 @@ def certify_with_proof(
     if not isinstance(result.verdict, Proved):
         return Certified(result.verdict, limits.elapsed, prove_seconds=proving)
     before = time.monotonic()
-    for arithmetic in ("rounded", "exact") if exact else ("rounded",):
+    arithmetics = list[str]()
+    for arithmetic in ("rounded", "exact"):
+        if arithmetic == "exact" and not exact:
+            break
         if progress is not None:
             progress(f"checking the proof, {arithmetic}")
-        checked = check_proof(path, network, query, subject, arithmetic)
+        checked, tie = _checked(path, network, query, subject, arithmetic)
         if isinstance(checked, NotAccepted):
             kept = path.replace(path.with_name(path.name + ".not-accepted"))
             words = f"the proof is not accepted ({arithmetic}): {checked.words}; kept as {kept}"
             return Certified(Unknown(Reason.ROUNDING, words), limits.elapsed)
+        arithmetics.append(arithmetic)
+        exact |= tie
     checking = time.monotonic() - before
     return Certified(
-        result.verdict, limits.elapsed, path, result.size, result.records, proving, checking
-    )
+        result.verdict, limits.elapsed, path, result.size, result.records, proving, checking,
+        tuple(arithmetics),
+    )  # fmt: skip
+
+
+def _checked(
+    path: Path, network: Network, query: Query, subject: Subject, arithmetic: str
+) -> tuple[Checked, bool]:
+    """What the checker says, and whether rounding decided what counts as stable."""
+    if arithmetic == "exact":
+        return check_proof(path, network, query, subject, arithmetic), False
+    reader, watching = ProofReader(path), Watching(network)
+    reader.expect_subject(subject)
+    return check_records(reader, network, query, watching), watching.tie
 
 
 def _searched(
