@@ -2,6 +2,7 @@
 then both checks of the file, instance by instance.
 
     python benchmarks/proofs.py --results proofs.csv [--families acasxu,cora] [--count 4]
+        [--rounded] [--timeout 60]
     python benchmarks/proofs.py --table proofs.csv
 
 The instances are those of ``../shared/data/vnncomp/instances.csv`` (beside the checkout; columns
@@ -71,7 +72,9 @@ def warm_up() -> tuple[Any, Any]:
     return network, Query((Case(ball, (Polyhedron(((one,),), (Fraction(-5),)),)),))
 
 
-def measured(network_path: str, property_path: str, limit: float, plain: bool) -> dict[str, Any]:
+def measured(
+    network_path: str, property_path: str, limit: float, plain: bool, arithmetics: list[str]
+) -> dict[str, Any]:
     """One instance, in this process."""
     from relucert import certify
     from relucert.limits import Limits
@@ -102,7 +105,7 @@ def measured(network_path: str, property_path: str, limit: float, plain: bool) -
         if found.path is None:
             return row
         row |= {"records": found.records, "bytes": found.size}
-        for name in ("rounded", "exact"):
+        for name in arithmetics:
             checked, row[f"{name}_s"] = seconds(
                 lambda name=name: check_proof(path, network, query, subject, name)
             )
@@ -110,7 +113,7 @@ def measured(network_path: str, property_path: str, limit: float, plain: bool) -
     return row
 
 
-def run(row: dict[str, str], limit: float, plain: bool) -> dict[str, Any]:
+def run(row: dict[str, str], limit: float, options: list[str]) -> dict[str, Any]:
     """One instance, in a process of its own, which gets ten times the limit for everything."""
     paths = [str((DATA / row[key]).resolve()) for key in ("network", "property")]
     command = [sys.executable, __file__, "--one", *paths, "--timeout", str(limit)]
@@ -118,7 +121,7 @@ def run(row: dict[str, str], limit: float, plain: bool) -> dict[str, Any]:
     found: dict[str, Any] = {key: row[key] for key in ("family", "network", "property")}
     try:
         done = subprocess.run(
-            command + ([] if plain else ["--only-proof"]),
+            command + options,
             capture_output=True, text=True, timeout=10 * limit, env=environment, check=False,
         )  # fmt: skip
     except subprocess.TimeoutExpired:
@@ -141,10 +144,15 @@ def table(path: Path) -> str:
     for family in [*dict.fromkeys(row["family"] for row in rows), "all"]:
         own = [row for row in rows if family in ("all", row["family"])]
         own = [row for row in own if row["verdict"].startswith("Proved")]
-        good = [row for row in own if row["rounded"] == row["exact"] == "accepted"]
+        good = [
+            row for row in own if row["rounded"] == "accepted" and row["exact"] in ("", "accepted")
+        ]
 
         def middle(key: str, by: str = "", good: list[dict[str, str]] = good) -> str:
-            values = [float(row[key]) / (float(row[by]) if by else 1.0) for row in good]
+            given = [row for row in good if row[key]]
+            values = [
+                float(row[key]) / (max(float(row[by]), 0.001) if by else 1.0) for row in given
+            ]
             return f"{median(values):.2f}" if values else "-"
 
         cells = (
@@ -165,21 +173,24 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=4)
     parser.add_argument("--timeout", type=float, default=60.0)
     parser.add_argument("--only-proof", action="store_true", help="leave out the plain search")
+    parser.add_argument("--rounded", action="store_true", help="leave out the exact check")
     parser.add_argument("--one", nargs=2, metavar=("NETWORK", "PROPERTY"), help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     plain = not arguments.only_proof
     if arguments.one:
-        print(json.dumps(measured(*arguments.one, arguments.timeout, plain)))
+        names = ["rounded"] if arguments.rounded else ["rounded", "exact"]
+        print(json.dumps(measured(*arguments.one, arguments.timeout, plain, names)))
         return
     if arguments.table:
         print(table(arguments.table))
         return
+    options = ["--only-proof"] * arguments.only_proof + ["--rounded"] * arguments.rounded
     chosen = instances([one for one in arguments.families.split(",") if one], arguments.count)
     with arguments.results.open("w", encoding="utf-8", newline="") as stream:
         writer = csv.DictWriter(stream, FIELDS, restval="", lineterminator="\n")
         writer.writeheader()
         for row in chosen:
-            writer.writerow(run(row, arguments.timeout, plain))
+            writer.writerow(run(row, arguments.timeout, options))
             stream.flush()
 
 
