@@ -282,7 +282,7 @@ def test_rows_on_different_clocks_are_not_mixed(folder):
     # An old file goes on as relucert's.
     (row,) = run_bench([item], BenchOptions(), Path("old.csv"))
     assert (row.tool, row.seconds) == ("relucert", 0.001)
-    assert Path("old.csv").read_text().splitlines()[0].endswith(",tool,cpu_seconds")
+    assert Path("old.csv").read_text().splitlines()[0].endswith(",tool,cpu_seconds,digest")
     with pytest.raises(FileError, match="timed without other tools"):
         run_bench([item], BenchOptions(), Path("old.csv"), None, parse_peers([peer("r", RIGHT)]))
 

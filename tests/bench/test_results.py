@@ -1,11 +1,15 @@
 """The results file survives a run that is killed at any moment."""
 
+import multiprocessing
 import os
+import threading
+import time
 
 import numpy as np
 import pytest
 
-from relucert.bench import BenchOptions, Instance, Measurement, run_bench
+from relucert.bench import BenchOptions, Instance, Measurement, read_list, run_bench
+from relucert.bench.own import _watched
 from relucert.bench.results import append, locked, resume
 from relucert.errors import FileError, UsageError
 from relucert.network import Network
@@ -66,15 +70,69 @@ def test_a_full_disk_leaves_no_half_row(tmp_path, monkeypatch):
     assert path.read_bytes() == before
 
 
-def test_two_runs_cannot_share_a_file(tmp_path):
-    absolute = Network.dense(
-        [np.array([[1.0], [-1.0]]), np.array([[1.0, 1.0]])], [np.zeros(2), np.zeros(1)]
+def absolute_value(folder, slope=1.0):
+    """One instance about |slope x|, with its files."""
+    network = Network.dense(
+        [np.array([[slope], [-slope]]), np.array([[1.0, 1.0]])], [np.zeros(2), np.zeros(1)]
     )
-    write_onnx(absolute, tmp_path / "net.onnx", "float32")
-    (tmp_path / "p.vnnlib").write_text(PROPERTY)
-    item = Instance("abs", "net.onnx", "p.vnnlib", 9.0, "", tmp_path)
+    write_onnx(network, folder / "net.onnx", "float32")
+    (folder / "p.vnnlib").write_text(PROPERTY)
+    return Instance("abs", "net.onnx", "p.vnnlib", 9.0, "", folder)
+
+
+def test_two_runs_cannot_share_a_file(tmp_path):
+    item = absolute_value(tmp_path)
     path = tmp_path / "rows.csv"
     with locked(path), pytest.raises(UsageError, match="another relucert writes"):
         run_bench([item], BenchOptions(), path)
     assert [row.verdict for row in run_bench([item], BenchOptions(), path)] == ["proved"]
     assert not (tmp_path / ".rows.csv.lock").exists()
+
+
+def test_a_row_about_other_files_or_settings_is_not_taken(tmp_path):
+    """With slope 3 the property no longer holds: the old row says that it is proved."""
+    item, path = absolute_value(tmp_path), tmp_path / "rows.csv"
+    first = run_bench([item], BenchOptions(), path)
+    before = path.read_bytes()
+    assert run_bench([item], BenchOptions(seed=7, jobs=2, memory=2.0**33), path) == first
+    for other in (BenchOptions("bounds"), BenchOptions(timeout=3.0), BenchOptions(check=False)):
+        with pytest.raises(FileError, match="other settings"):
+            run_bench([item], other, path)
+    absolute_value(tmp_path, slope=3.0)
+    with pytest.raises(FileError, match="other contents"):
+        run_bench([item], BenchOptions(), path)
+    assert path.read_bytes() == before
+    assert [row.verdict for row in run_bench([item], BenchOptions(), None)] == ["violated"]
+
+
+def test_an_instance_that_is_listed_twice_is_refused(tmp_path):
+    path = tmp_path / "list.csv"
+    path.write_text(
+        "family,network,property\na,n.onnx,p.vnnlib\na,n.onnx,q.vnnlib\nb,n.onnx,p.vnnlib\n"
+    )
+    with pytest.raises(FileError, match="line 4: the same network and property as line 2"):
+        read_list(path)
+
+
+def grow(sender):
+    """Takes 300 MiB and never answers."""
+    held = np.ones(300 * 2**17)
+    while held[0]:
+        time.sleep(1.0)
+
+
+def test_a_child_that_takes_too_much_memory_is_found_out(tmp_path):
+    context = multiprocessing.get_context("spawn")
+    receiver, sender = context.Pipe(duplex=False)
+    process = context.Process(target=grow, args=(sender,), daemon=True)
+    process.start()
+    try:
+        item = Instance("f", "n", "q", 60.0, "", tmp_path)
+        options, stopping = BenchOptions(memory=2.0**27), threading.Event()
+        verdict, how, detail, seconds = _watched(process, receiver, item, options, stopping)
+    finally:
+        process.kill()
+        process.join()
+    assert (verdict, how) == ("unknown", "memory")
+    assert "over the memory limit" in detail
+    assert seconds < 60.0

@@ -45,7 +45,14 @@ def read_list(path: str | Path) -> list[Instance]:
         missing = [name for name in _REQUIRED if name not in (reader.fieldnames or [])]
         if missing:
             raise FileError(path, f"has no column {missing[0]!r}", "line 1")
-        return [_instance(path, reader.line_num, row) for row in reader]
+        found: dict[tuple[str, str], tuple[int, Instance]] = {}
+        for row in reader:
+            one = _instance(path, reader.line_num, row)
+            line, _ = found.setdefault(one.key, (reader.line_num, one))
+            if line != reader.line_num:
+                problem = f"the same network and property as line {line}; remove one"
+                raise FileError(path, problem, f"line {reader.line_num}")
+        return [one for _, one in found.values()]
     except csv.Error as error:
         place = f"line {reader.reader.line_num}"
         raise FileError(path, f"is not a table ({error})", place) from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import multiprocessing
 import os
 import signal
@@ -12,6 +13,7 @@ from multiprocessing.connection import Connection
 
 from relucert.bench.instances import Instance
 from relucert.bench.options import BenchOptions
+from relucert.bench.processes import Family
 from relucert.bench.results import Measurement, status_of
 from relucert.errors import RelucertError
 from relucert.limits import resident_bytes, usable_cores
@@ -22,7 +24,11 @@ from relucert.verify import certify
 
 __all__ = ["measure_alone"]
 
-_GRACE_SECONDS = 20.0
+_GRACE_SECONDS, _GRACE_SHARE = 5.0, 0.1
+_GRACE_BYTES = 2**26
+
+_Answer = tuple[str, str, str, float]
+"""Verdict, how, detail and seconds."""
 
 
 def measure_alone(item: Instance, options: BenchOptions, stopping: threading.Event) -> Measurement:
@@ -36,29 +42,44 @@ def measure_alone(item: Instance, options: BenchOptions, stopping: threading.Eve
     started = time.monotonic()
     process.start()
     sender.close()
-    allowed = min(item.timeout, options.timeout) + _GRACE_SECONDS
-    answer = ("unknown", "crashed", "the process died", time.monotonic() - started)
     try:
-        while True:
-            if receiver.poll(0.1):
-                answer = receiver.recv()
-                break
-            if stopping.is_set():
-                break
-            if time.monotonic() - started > allowed:
-                answer = ("unknown", "time", "killed: over the time limit", allowed)
-                break
-            if not process.is_alive() and not receiver.poll(0):
-                break
+        verdict, method, detail, seconds = _watched(process, receiver, item, options, stopping)
     except (EOFError, OSError):
-        pass
+        verdict, method, detail = "unknown", "crashed", "the process died"
+        seconds = time.monotonic() - started
     finally:
         _end(process)
-    verdict, method, detail, seconds = answer
     return Measurement(
         item.family, item.network, item.query, item.expected, verdict, method,
         status_of(item.expected, verdict, method), round(seconds, 3), detail,
     )  # fmt: skip
+
+
+def _watched(
+    process: multiprocessing.process.BaseProcess,
+    receiver: Connection,
+    item: Instance,
+    options: BenchOptions,
+    stopping: threading.Event,
+) -> _Answer:
+    """What the child answers, or why it is to be killed; it keeps its limits itself, mostly."""
+    started, family = time.monotonic(), Family(process.pid or 0, "")
+    limit = min(item.timeout, options.timeout)
+    allowed = limit + _GRACE_SHARE * limit + _GRACE_SECONDS
+    most = (1 + _GRACE_SHARE) * options.memory + _GRACE_BYTES
+    while not receiver.poll(0.1):
+        seconds = time.monotonic() - started
+        if stopping.is_set() or not (process.is_alive() or receiver.poll(0)):
+            return "unknown", "crashed", "the process died", seconds
+        if seconds > allowed:
+            return "unknown", "time", "killed: over the time limit", seconds
+        if options.memory < math.inf:
+            family.look()
+            if family.memory > most:
+                held = f"killed: over the memory limit, at {family.memory / 2**20:.0f} MiB"
+                return "unknown", "memory", held, seconds
+    answer: _Answer = receiver.recv()
+    return answer
 
 
 def _end(process: multiprocessing.process.BaseProcess) -> None:
@@ -78,11 +99,21 @@ def _end_with_parent() -> None:
     os.killpg(0, signal.SIGKILL)
 
 
+def _limit_processor(seconds: float) -> None:
+    """A child without a parent may hang in native code, where no thread of Python runs."""
+    with suppress(ImportError, OSError, ValueError, OverflowError):
+        import resource
+
+        most = int(usable_cores() * (2 * seconds + 60))
+        resource.setrlimit(resource.RLIMIT_CPU, (most, resource.getrlimit(resource.RLIMIT_CPU)[1]))
+
+
 def _child(item: Instance, options: BenchOptions, sender: Connection) -> None:
     """Read, certify, send the answer; the clock includes reading the files."""
     started = time.monotonic()
     if hasattr(os, "setsid"):
         os.setsid()
+        _limit_processor(min(item.timeout, options.timeout))
         threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
         network = read_network(item.folder / item.network)

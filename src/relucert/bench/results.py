@@ -26,7 +26,9 @@ CONFIRMED = "confirmed"
 _OLD_COLUMNS = (
     "family", "network", "property", "expected", "verdict", "how", "status", "seconds", "detail",
 )  # fmt: skip
-_COLUMNS = (*_OLD_COLUMNS, "tool", "cpu_seconds")
+_COLUMNS = (*_OLD_COLUMNS, "tool", "cpu_seconds", "digest")
+_EARLIER = {_OLD_COLUMNS: (OWN_NAME, "", ""), _COLUMNS[:-1]: ("",), _COLUMNS: ()}
+"""Headers of this and of earlier versions, with what their rows lack."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,8 @@ class Measurement:
     unknown, or what became of the counterexample. status: "solved", "unsolved", "WRONG" (not
     the expected answer), "unconfirmed" (violated, but neither expected nor confirmed), "error".
     seconds: wall-clock. cpu_seconds: of the process and the children it waited for; None for a
-    run that was timed from inside, as relucert's is where it runs alone.
+    run that was timed from inside, as relucert's is where it runs alone. digest: of files, limit
+    and settings (`digests`); empty in files of earlier versions.
     """
 
     family: str
@@ -51,6 +54,7 @@ class Measurement:
     detail: str
     tool: str = OWN_NAME
     cpu_seconds: float | None = None
+    digest: str = ""
 
     @property
     def key(self) -> tuple[str, str]:
@@ -78,8 +82,8 @@ def status_of(expected: str, verdict: str, how: str) -> str:
 def resume(results: Path | None) -> list[Measurement]:
     """Rows of an earlier run; a last line that was cut off is dropped from the file.
 
-    A file without the column "tool", from before there were other tools, holds relucert's rows;
-    it is rewritten with that column.
+    A file of an earlier version is rewritten with the columns that it lacks; without the column
+    "tool" it holds relucert's rows.
     """
     if results is None or not results.exists() or results.stat().st_size == 0:
         return []
@@ -93,12 +97,12 @@ def resume(results: Path | None) -> list[Measurement]:
         rows = list(csv.reader(io.StringIO(whole)))
     except csv.Error as error:
         raise FileError(results, f"is not a table ({error})") from None
-    if not rows or tuple(rows[0]) not in (_COLUMNS, _OLD_COLUMNS):
+    if not rows or tuple(rows[0]) not in _EARLIER:
         raise _no_results(results)
-    old = tuple(rows[0]) == _OLD_COLUMNS
-    cells = [[*row, OWN_NAME, ""] if old else row for row in rows[1:]]
+    lacking = _EARLIER[tuple(rows[0])]
+    cells = [[*row, *lacking] for row in rows[1:]]
     found = [_measurement(results, number, row) for number, row in enumerate(cells, start=2)]
-    if old:
+    if lacking:
         write_atomically(results, csv_text(_COLUMNS, cells))
     elif cut_off:
         write_atomically(results, whole)
@@ -159,11 +163,11 @@ def _cannot_be_written(results: Path, error: OSError) -> FileError:
 
 def _measurement(results: Path, number: int, row: list[str]) -> Measurement:
     try:
-        *words, seconds, detail, tool, cpu = row
+        *words, seconds, detail, tool, cpu, digest = row
         family, network, query, expected, verdict, method, status = words
         return Measurement(
             family, network, query, expected, verdict, method, status, float(seconds), detail,
-            tool, float(cpu) if cpu else None,
+            tool, float(cpu) if cpu else None, digest,
         )  # fmt: skip
     except ValueError:
         raise FileError(results, "row cannot be read; remove it", f"row {number}") from None

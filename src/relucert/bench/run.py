@@ -10,11 +10,13 @@ import math
 import os
 import queue
 import threading
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
+from relucert.bench.digests import digests_of
 from relucert.bench.external import measure_in_turn
 from relucert.bench.instances import Instance
 from relucert.bench.options import BenchOptions
@@ -57,11 +59,14 @@ def _run(
     tools = [own_tool(options), *peers] if peers else []
     names = [tool.name for tool in tools] or [OWN_NAME]
     _check(instances, options, tools)
+    digests = digests_of(instances, peers, options)
     wanted = {(name, *instance.key) for instance in instances for name in names}
     known = {(row.tool, *row.key): row for row in resume(results)}
     done = [row for key, row in known.items() if key in wanted]
-    if peers and results is not None:
-        _same_clock(results, done)
+    if results is not None:
+        _same_question(results, done, digests)
+        if peers:
+            _same_clock(results, done)
     jobs: list[_Job] = []
     for number, item in enumerate(instances):
         left = [tool for tool in _turned(tools, number) if (tool.name, *item.key) not in known]
@@ -70,7 +75,8 @@ def _run(
         elif not tools and (OWN_NAME, *item.key) not in known:
             jobs.append(_alone(item, options))
     with closing(_rows(jobs, options.jobs)) as rows:
-        for row in rows:
+        for found in rows:
+            row = replace(found, digest=digests[found.tool, *found.key])
             done.append(row)
             append(results, row)
             if report is not None:
@@ -96,6 +102,18 @@ def _check(instances: Sequence[Instance], options: BenchOptions, tools: Sequence
     for item in instances:
         if tools and math.isinf(min(item.timeout, options.timeout)):
             raise UsageError(f"{item.query} has no time limit; --external needs one: --timeout")
+
+
+def _same_question(
+    results: Path, rows: Sequence[Measurement], digests: Mapping[tuple[str, str, str], str]
+) -> None:
+    for row in rows:
+        if row.digest not in ("", digests[row.tool, *row.key]):
+            problem = (
+                f"holds {row.tool} on {row.query} with other contents of the files, another time "
+                "limit, other settings or another version; name another results file"
+            )
+            raise FileError(results, problem)
 
 
 def _same_clock(results: Path, rows: Sequence[Measurement]) -> None:
