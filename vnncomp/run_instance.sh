@@ -13,6 +13,10 @@ answer() { # WORD: where there is no answer yet
 }
 
 rm -f -- "$results"
+if ! { : >"$results"; } 2>/dev/null; then
+    printf "%s: the results file '%s' cannot be written\n" "$0" "$results" >&2
+    exit 1
+fi
 # Starting takes a part of the time, and writing the answer; the whole tool is ended at the limit.
 inner=$(awk -v limit="$limit" 'BEGIN { if (limit + 0 <= 0) exit 1; r = limit / 10; if (r > 1) r = 1
     printf "%.3f", limit - r }') || {

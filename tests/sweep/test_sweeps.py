@@ -213,7 +213,9 @@ def test_other_settings_are_refused(undisturbed, capsys, change, message):
         (["--cluster", "dask://x:1", "--jobs", "2"], "does not go with --cluster"),
         (["--cluster", "dask://x:1"], "--cluster needs a time limit"),
         (["--cluster", "slurm", "--timeout", "1"], "use dask://HOST:PORT or mpi"),
+        (["--cluster", "dask://127.0.0.1", "--timeout", "1"], "use dask://HOST:PORT or mpi"),
         (["--radius", "0.1,x"], "not a number"),
+        (["--radius", "1e-3999"], "--radius: number of 4002 characters"),
         (["--solver", "NOPE"], "NOPE"),
     ],
 )
@@ -237,6 +239,18 @@ def test_what_is_a_sweep_is_said(tmp_path, monkeypatch, capsys, words, message):
     monkeypatch.chdir(tmp_path)
     assert run(["certify", *words]) == 2
     assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", [b"a$\\frac$b.onnx", b"bad\xff.onnx", b"_begins.onnx"])
+def test_networks_may_be_called_anything(tmp_path, name, recwarn):
+    """No formula for a picture, and no text that a table could hold."""
+    network = tmp_path / os.fsdecode(name)
+    network.write_bytes((DIGITS / SMALL[0]).read_bytes())
+    words = arguments(tmp_path / "new", (), "0-1", "0.01")
+    assert run([words[0], network, *words[1:], "--jobs", "1"]) == 0
+    names = {path.name for path in (tmp_path / "new").iterdir()}
+    assert {RESULTS, TIMES, "report.html", "curve.png"} <= names
+    assert not [one for one in recwarn if "legend" in str(one.message)]
 
 
 def test_a_folder_of_something_else_is_refused(tmp_path, capsys):

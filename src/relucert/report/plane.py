@@ -14,6 +14,7 @@ from relucert.errors import FileError, UsageError
 from relucert.network import Network
 from relucert.query import Decision
 from relucert.report.plane_lines import INK, draw_lines
+from relucert.report.plots import plain_words
 from relucert.write.files import check_target, write_atomically
 
 __all__ = ["PlaneData", "check_picture", "label_margins", "plot_plane"]
@@ -135,7 +136,7 @@ def _axes(figure: Any, data: PlaneData, title: str) -> Any:
     axis.tick_params(length=3, labelsize=10)
     axis.set_xlabel("x₁")
     axis.set_ylabel("x₂", rotation=0, labelpad=10)
-    axis.set_title(title, loc="left", fontsize=12, color=INK, pad=9)
+    axis.set_title(plain_words(title), loc="left", fontsize=12, color=INK, pad=9)
     return axis
 
 

@@ -16,6 +16,7 @@ __all__ = [
     "AccuracyPoint",
     "accuracy_svg",
     "check_format",
+    "plain_words",
     "plot_accuracy",
     "plot_cactus",
     "plot_radii",
@@ -27,6 +28,12 @@ _DASHES = ("-", "--", "-.", ":")
 _MARKERS = "osD^vP"
 _SHORTEST = 0.01
 _INK = "#0a0b0c"  # of axes and words; stands for the colour of the page's text
+
+
+def plain_words(text: str) -> str:
+    """A file's name as matplotlib shows it as it is: no formulas, and in legends too."""
+    shown = text.encode("utf-8", "replace").decode("utf-8").replace("$", r"\$")
+    return f" {shown}" if shown.startswith("_") else shown
 
 
 def check_format(path: str | Path) -> None:
@@ -53,7 +60,7 @@ def plot_cactus(
         axis.step(
             [*ordered, most], [*range(1, len(ordered) + 1), len(ordered)], where="post",
             color=_COLOURS[number % len(_COLOURS)], linestyle=_DASHES[number % len(_DASHES)],
-            linewidth=2, label=f"{tool} ({len(ordered)})",
+            linewidth=2, label=plain_words(f"{tool} ({len(ordered)})"),
         )  # fmt: skip
     axis.axhline(instances, color="#999999", linewidth=0.8)
     axis.annotate(
@@ -67,7 +74,7 @@ def plot_cactus(
     axis.yaxis.get_major_locator().set_params(integer=True)
     axis.set_xlabel("seconds for one instance")
     axis.set_ylabel("instances solved")
-    axis.set_title(title, loc="left")
+    axis.set_title(plain_words(title), loc="left")
     axis.grid(color="#dddddd", linewidth=0.6)
     axis.legend(loc="upper left" if _low_start(times, instances) else "lower right")
     _save(plt, figure, path)
@@ -118,7 +125,7 @@ def plot_radii(path: str | Path, brackets: Sequence[RadiusBracket], title: str) 
     axis.hist(radii, bins=bins, color="#4477aa", edgecolor="white", label="points")
     axis.set_xlabel("robustness radius (l∞)")
     axis.set_ylabel("points")
-    axis.set_title(title, loc="left")
+    axis.set_title(plain_words(title), loc="left")
     share = axis.twinx()
     steps = [0.0, *radii]
     shares = [100.0 * sum(r >= x for r in radii) / max(len(radii), 1) for x in steps]
@@ -183,7 +190,7 @@ def _accuracy(plt: Any, curves: Curves, title: str) -> Any:
         possible = [100.0 * point.possible for point in points]
         axis.plot(
             radii, proved, color=colour, linestyle=_DASHES[number % len(_DASHES)], linewidth=2,
-            marker=_MARKERS[number % len(_MARKERS)], markersize=6, label=name,
+            marker=_MARKERS[number % len(_MARKERS)], markersize=6, label=plain_words(name),
         )  # fmt: skip
         axis.fill_between(radii, proved, possible, color=colour, alpha=0.2, linewidth=0)
         axis.vlines(radii, proved, possible, color=colour, alpha=0.4, linewidth=4)
@@ -191,7 +198,7 @@ def _accuracy(plt: Any, curves: Curves, title: str) -> Any:
     axis.set_ylabel("certified points (%)")
     axis.set_ylim(0, 105)
     axis.set_xlim(left=0)
-    axis.set_title(title, loc="left")
+    axis.set_title(plain_words(title), loc="left")
     axis.grid(color="#888888", alpha=0.3, linewidth=0.6)
     if curves:
         axis.legend(loc="best")

@@ -7,6 +7,7 @@ workers, on any machines; or the ranks of an MPI job.
 from __future__ import annotations
 
 import logging
+import re
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
@@ -19,6 +20,7 @@ from relucert.sweep.child import allow_children, reap_children, stop_children
 
 __all__ = ["Engine", "opened"]
 
+_DASK = re.compile(r"dask://.+:[0-9]+")
 _CONNECT_SECONDS = "20s"
 _PATIENCE_SECONDS, _CLOSE_SECONDS = 60.0, 5.0
 
@@ -42,7 +44,7 @@ def opened(cluster: str | None, jobs: int) -> Iterator[Engine]:
     if cluster is None:
         with _local(jobs) as engine:
             yield engine
-    elif cluster.startswith("dask://") and cluster != "dask://":
+    elif _DASK.fullmatch(cluster):
         with _dask(cluster.removeprefix("dask://")) as engine:
             yield engine
     elif cluster == "mpi":

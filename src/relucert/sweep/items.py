@@ -154,10 +154,16 @@ def make_plan(
 
 
 def _radii(texts: Sequence[str]) -> tuple[str, ...]:
-    values = sorted({parse_rational(text) for text in texts})
+    try:
+        values = sorted({parse_rational(text) for text in texts})
+        written = {value: format_rational(value) for value in values}
+        for text in written.values():
+            parse_rational(text)  # as the workers will
+    except ValueError as error:
+        raise UsageError(f"--radius: {error}") from None
     if values and values[0] < 0:
         raise UsageError(f"--radius must not be negative, it is {nearest_float(values[0])}")
-    return tuple(format_rational(value) for value in values)
+    return tuple(written.values())
 
 
 def _names(paths: Sequence[Path]) -> list[str]:

@@ -14,11 +14,12 @@ __all__ = ["check_target", "make_folder", "write_atomically"]
 def write_atomically(path: str | Path, content: bytes | str) -> None:
     """Write ``content`` to a temporary file beside ``path``, then rename it.
 
-    Text is written as UTF-8. Raises FileError when the folder is missing or cannot be written
+    Text is written as UTF-8; what that cannot hold, as of a file name that is no text, as
+    ``\\udc..``. Raises FileError when the folder is missing or cannot be written
     to; an existing file is then left as it was.
     """
     path = Path(path)
-    data = content.encode("utf-8") if isinstance(content, str) else content
+    data = content.encode("utf-8", "backslashreplace") if isinstance(content, str) else content
     try:
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         temporary = Path(name)
