@@ -14,7 +14,9 @@ from relucert.network import Network
 from relucert.proof.arithmetic import Bounds
 from relucert.query import Case
 
-__all__ = ["Refused", "Region", "halves", "input_halves", "root_region"]
+__all__ = ["Refused", "Region", "halves", "input_halves", "narrowed", "root_region"]
+
+Signs = Mapping[int, Mapping[int, int]]
 
 
 class Refused(Exception):  # noqa: N818 - not an error: the checker's "no"
@@ -32,7 +34,7 @@ class Region:
 
     box: Bounds
     layers: tuple[Bounds, ...]
-    signs: Mapping[int, Mapping[int, int]]
+    signs: Signs
     open: tuple[int, ...]
     empty: bool = False
     depth: int = 0
@@ -86,13 +88,21 @@ def halves(network: Network, region: Region, layer: int, neuron: int) -> tuple[R
 
 
 def _fixed(region: Region, layer: int, neuron: int, sign: int) -> Region:
-    lower, upper = region.layers[layer].lower.copy(), region.layers[layer].upper.copy()
-    if sign > 0:
-        lower[neuron] = max(lower[neuron], 0.0)
-    else:
-        upper[neuron] = min(upper[neuron], 0.0)
-    clipped = Bounds(lower, upper)
-    layers = (*region.layers[:layer], clipped, *region.layers[layer + 1 :])
     signs = {**region.signs, layer: {**region.signs.get(layer, {}), neuron: sign}}
+    return narrowed(region, layer, neuron, sign, 0.0, signs, region.depth + 1)
+
+
+def narrowed(
+    region: Region, layer: int, neuron: int, side: int, least: float, signs: Signs, depth: int
+) -> Region:
+    """The region where ``side * z`` of a neuron is at least ``least``, with these signs."""
+    lower, upper = region.layers[layer].lower, region.layers[layer].upper
+    if side > 0:
+        lower = lower.copy()
+        lower[neuron] = max(lower[neuron], least)
+    else:
+        upper = upper.copy()
+        upper[neuron] = min(upper[neuron], -least)
+    layers = (*region.layers[:layer], Bounds(lower, upper), *region.layers[layer + 1 :])
     empty = region.empty or bool(lower[neuron] > upper[neuron])
-    return replace(region, layers=layers, signs=signs, empty=empty, depth=region.depth + 1)
+    return Region(region.box, layers, signs, region.open, empty, depth)

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from relucert.network import Network
-from relucert.proof.arithmetic import Arithmetic, Bounds, Objective
+from relucert.proof.arithmetic import Arithmetic, Objective
 from relucert.proof.bounding import lower_bounds, mixed, neuron_bounds
 from relucert.proof.records import (
     LeafRecord,
@@ -23,7 +23,7 @@ from relucert.proof.records import (
     RefuteRecord,
     ReluSplitRecord,
 )
-from relucert.proof.region import Refused, Region, halves
+from relucert.proof.region import Refused, Region, halves, narrowed
 from relucert.query import Case
 
 __all__ = ["LETTERS_AHEAD", "Read", "RefusedAt", "Trees"]
@@ -176,13 +176,5 @@ def _applied(region: Region, tree: _Tree) -> Region:
         return region.without(record.unsafe)
     if tree.least == np.inf:  # every part is empty
         return replace(region, empty=True)
-    known = region.layers[record.layer]
-    lower, upper = known.lower.copy(), known.upper.copy()
-    if record.side > 0:
-        lower[record.neuron] = max(lower[record.neuron], tree.least)
-    else:
-        upper[record.neuron] = min(upper[record.neuron], -tree.least)
-    empty = region.empty or bool(lower[record.neuron] > upper[record.neuron])
-    after = region.layers[record.layer + 1 :]
-    layers = (*region.layers[: record.layer], Bounds(lower, upper), *after)
-    return replace(region, layers=layers, empty=empty)
+    about = (record.layer, record.neuron, record.side, tree.least)
+    return narrowed(region, *about, region.signs, region.depth)
