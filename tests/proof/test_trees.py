@@ -11,10 +11,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from relucert.network import Layer, Network
-from relucert.proof.bounding import bounded
+from relucert.proof.bounding import bounded, lower_bounds, mixture, part_bounds
 from relucert.proof.exact_rows import Exact
 from relucert.proof.records import LeafRecord, NeuronRecord, RefuteRecord, ReluSplitRecord
-from relucert.proof.region import Region, root_region
+from relucert.proof.region import Refused, Region, halves, neuron_spans, root_region
 from relucert.proof.rounded import Rounded
 from relucert.proof.trees import Read, RefusedAt, Trees
 from relucert.query import Box, Case, Polyhedron
@@ -115,6 +115,36 @@ def test_sets_that_are_reached_are_not_refuted(network, tree, limit):
     assert not (reached and any(refuted))
 
 
+@given(network=networks(), tree=parts(), limit=st.integers(-64, 64))
+@SETTINGS
+def test_parts_are_regions_whose_bounds_are_cut_at_zero(network, tree, limit):
+    """Signs beside the root's bounds do what cutting copies of the bounds does."""
+    part = Polyhedron(((Fraction(1), Fraction(-1)),), (Fraction(limit, 8),))
+    objective, spans = mixture(part, {0: 1.0}), neuron_spans(network)
+    for kind in (Rounded, Exact):
+        arithmetic = kind(network)
+        (root,) = bounded(arithmetic, network, [root_region(Case(BOX, (part,)))], [{}])
+        regions, leaves, stack = [], [], [root]
+        for record in tree:
+            if isinstance(record, ReluSplitRecord):
+                stack += halves(network, stack.pop(), record.layer, record.neuron)[::-1]
+            else:
+                regions.append(stack.pop())
+                leaves.append(record)
+        signs = np.zeros((len(regions), spans[-1].stop), dtype=np.int8)
+        for row, region in enumerate(regions):
+            for layer, fixed in region.signs.items():
+                for neuron, sign in fixed.items():
+                    signs[row, spans[layer].start + neuron] = sign
+        objectives, pairs = [objective] * len(regions), list(zip(regions, leaves, strict=True))
+        found = part_bounds(arithmetic, network, root, signs, leaves, objectives)
+        one_by_one = [lower_bounds(arithmetic, network, [pair], [objective])[0] for pair in pairs]
+        assert np.allclose(found, one_by_one, rtol=1e-12, atol=1e-12)
+        if kind is Rounded:  # the exact arithmetic has regions one by one
+            together = lower_bounds(arithmetic, network, pairs, objectives)
+            assert np.allclose(together, one_by_one, rtol=1e-12, atol=1e-12)
+
+
 def test_parts_of_one_tree_are_all_needed():
     """y = relu(x) - 2 relu(x - 1/2) + 1/8 > 0 on [-1, 1]: shown on two parts, not on the whole."""
     network = Network.dense(
@@ -132,5 +162,5 @@ def test_parts_of_one_tree_are_all_needed():
                 run(kind(network), network, case, [begun, whole])
         with pytest.raises(RefusedAt, match="not positive"):
             run(kind(network), network, case, [*split[:2], flat, flat])
-        with pytest.raises(RefusedAt, match="not bounded"):
+        with pytest.raises(Refused, match="not bounded"):
             run(kind(network), network, case, [*split[:3], begun])

@@ -33,9 +33,8 @@ class Bounds:
     @classmethod
     def stacked(cls, several: Sequence[Bounds]) -> Bounds:
         """Those of several regions, one a row."""
-        return cls(
-            np.stack([one.lower for one in several]), np.stack([one.upper for one in several])
-        )
+        lower, upper = [one.lower for one in several], [one.upper for one in several]
+        return cls(np.stack(lower), np.stack(upper))
 
     def row(self, region: int) -> Bounds:
         """Those of one region."""
@@ -133,12 +132,15 @@ class Chosen:
 
     regions: (rows,), whose bounds each row goes by. slopes: int16 (rows, outputs), None for the
     default. taken: (rows, outputs), None for nothing; ``taken * z`` is known to be at least zero
-    and is taken off: multipliers of fixed signs, with the sign.
+    and is taken off: multipliers of fixed signs, with the sign. signs: int8 (rows, outputs), 1
+    where z >= 0 and -1 where z <= 0 are known besides the bounds of the region, only of ReLUs;
+    None for none.
     """
 
     regions: np.ndarray
     slopes: np.ndarray | None = None
     taken: np.ndarray | None = None
+    signs: np.ndarray | None = None
 
 
 class Arithmetic(Protocol[Rows]):

@@ -9,23 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from relucert.network import Network
+from relucert.proof import records as rec
 from relucert.proof.arithmetic import Arithmetic, Objective
 from relucert.proof.bounding import bounded, closed
 from relucert.proof.exact_rows import Exact
-from relucert.proof.records import (
-    BoundRecord,
-    CaseRecord,
-    CloseRecord,
-    EmptyRecord,
-    EndRecord,
-    InputSplitRecord,
-    IntervalRecord,
-    NeuronRecord,
-    Record,
-    RefuteRecord,
-    ReluSplitRecord,
-    TreeRecord,
-)
 from relucert.proof.region import Refused, Region, halves, input_halves, root_region
 from relucert.proof.rounded import Rounded
 from relucert.proof.stream import MAX_BYTES, Progress, ProofReader
@@ -70,14 +57,9 @@ Checked = Accepted | NotAccepted
 
 
 def check_proof(
-    path: str | Path,
-    network: Network,
-    query: Query,
-    subject: Subject,
-    arithmetic: str = "rounded",
-    progress: Progress | None = None,
-    max_bytes: int = MAX_BYTES,
-) -> Checked:
+    path: str | Path, network: Network, query: Query, subject: Subject,
+    arithmetic: str = "rounded", progress: Progress | None = None, max_bytes: int = MAX_BYTES,
+) -> Checked:  # fmt: skip
     """Check the proof file at ``path``, in the "rounded" or the "exact" arithmetic.
 
     network and query are what was read from the files that ``subject`` names. progress: called
@@ -124,13 +106,13 @@ class _Node:
         """Note one more record; whether it is the region's last."""
         self.records.append(read)
         record = read.record
-        if isinstance(record, InputSplitRecord | ReluSplitRecord):
+        if isinstance(record, rec.InputSplitRecord | rec.ReluSplitRecord):
             first, second = (_Node(None, set(self.open), self.depth + 1) for _ in range(2))
             self.halves = first, second
-        if isinstance(record, CloseRecord):
+        if isinstance(record, rec.CloseRecord):
             self.open.discard(record.unsafe)
             return not self.open
-        return isinstance(record, EmptyRecord) or self.halves is not None
+        return isinstance(record, rec.EmptyRecord) or self.halves is not None
 
 
 class _Checker:
@@ -150,11 +132,11 @@ class _Checker:
     def run(self) -> Accepted:
         for index, case in enumerate(self.query.cases):
             record = self._following().record
-            if not isinstance(record, CaseRecord) or record.index != index:
+            if not isinstance(record, rec.CaseRecord) or record.index != index:
                 raise Refused(f"expected case {index}")
             if case.unsafe:
                 self._case(case)
-        if not isinstance(self._following().record, EndRecord):
+        if not isinstance(self._following().record, rec.EndRecord):
             raise Refused("every case is proved, but records are left over")
         return Accepted(self.reader.records, self.deepest)
 
@@ -178,10 +160,10 @@ class _Checker:
         read = self._following()
         while region.open:
             match read.record:
-                case BoundRecord() | IntervalRecord():
+                case rec.BoundRecord() | rec.IntervalRecord():
                     region = self._box_bounds(region, read)
                     read = self._following()
-                case NeuronRecord() | RefuteRecord():
+                case rec.NeuronRecord() | rec.RefuteRecord():
                     region, read = trees.run(region, read)
                 case _:
                     break
@@ -189,8 +171,8 @@ class _Checker:
         return region
 
     def _box_bounds(self, region: Region, read: Read) -> Region:
-        linear = isinstance(read.record, BoundRecord)
-        given = [read.record.slopes if isinstance(read.record, BoundRecord) else {}]
+        linear = isinstance(read.record, rec.BoundRecord)
+        given = [read.record.slopes if isinstance(read.record, rec.BoundRecord) else {}]
         (found,) = bounded(self.arithmetic, self.network, [region], given, linear=linear)
         if isinstance(found, Refused):
             raise RefusedAt(read, str(found))
@@ -204,7 +186,7 @@ class _Checker:
                 return
             read, node = self._following(), waiting[-1]
             letters += len(read.text)
-            if not isinstance(read.record, TreeRecord):
+            if not isinstance(read.record, rec.TreeRecord):
                 raise Refused("the region before this record is not proved")
             if not node.records:
                 begun.append(node)
@@ -223,9 +205,9 @@ class _Checker:
         active = [node for node in begun if node.region is not None]
         while active:
             for kind, one_step in (
-                (BoundRecord, self._bounded),
-                (CloseRecord, self._closed),
-                (EmptyRecord | InputSplitRecord | ReluSplitRecord, self._stepped),
+                (rec.BoundRecord, self._bounded),
+                (rec.CloseRecord, self._closed),
+                (rec.EmptyRecord | rec.InputSplitRecord | rec.ReluSplitRecord, self._stepped),
             ):
                 chosen = [n for n in active if n.records and isinstance(n.records[0].record, kind)]
                 for start in range(0, len(chosen), self.arithmetic.at_once):
@@ -238,19 +220,19 @@ class _Checker:
     def _bounded(self, case: Case, nodes: list[_Node]) -> list[RefusedAt]:
         """``b`` of several nodes, and which of them are refused."""
         taken = [node.records.popleft() for node in nodes]
-        slopes = [r.record.slopes for r in taken if isinstance(r.record, BoundRecord)]
+        slopes = [r.record.slopes for r in taken if isinstance(r.record, rec.BoundRecord)]
         regions = [node.region for node in nodes if node.region is not None]
         found = bounded(self.arithmetic, self.network, regions, slopes)
         return self._noted(nodes, taken, found)
 
     def _closed(self, case: Case, nodes: list[_Node]) -> list[RefusedAt]:
         """Every ``c`` of several nodes up to another record, or to a second one of the same set."""
-        taken, pairs = list[tuple[_Node, Read]](), list[tuple[Region, CloseRecord]]()
+        taken, pairs = list[tuple[_Node, Read]](), list[tuple[Region, rec.CloseRecord]]()
         for node in nodes:
             seen, region = set[int](), node.region
             while region is not None and node.records:
                 record = node.records[0].record
-                if not isinstance(record, CloseRecord) or record.unsafe in seen:
+                if not isinstance(record, rec.CloseRecord) or record.unsafe in seen:
                     break
                 seen.add(record.unsafe)
                 pairs.append((region, record))
@@ -302,18 +284,18 @@ class _Checker:
         return Read(self.reader.records, self.reader.text, record)
 
 
-def step(network: Network, region: Region, record: Record) -> tuple[Region, ...]:
+def step(network: Network, region: Region, record: rec.Record) -> tuple[Region, ...]:
     """What is left to prove after a record that needs no arithmetic: nothing, one or two regions.
 
     Raises Refused when the record is not allowed here or does not show what it should.
     """
     match record:
-        case EmptyRecord():
+        case rec.EmptyRecord():
             if not region.empty:
                 raise Refused("the bounds do not show that the region is empty")
             return ()
-        case InputSplitRecord(index, value):
+        case rec.InputSplitRecord(index, value):
             return input_halves(region, index, value)
-        case ReluSplitRecord(layer, neuron):
+        case rec.ReluSplitRecord(layer, neuron):
             return halves(network, region, layer, neuron)
     raise Refused("the region before this record is not proved")

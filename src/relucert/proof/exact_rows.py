@@ -119,15 +119,21 @@ class Exact:
     def before_relu(self, rows: ExactRows, relaxation: Relaxation, chosen: Chosen) -> ExactRows:
         lines = _lines(relaxation)
         entries, constant = rows.rows, rows.constant
-        if relaxation.unstable.any() or chosen.slopes is not None:
-            below = lines.below
+        signs = chosen.signs
+        if relaxation.unstable.any() or chosen.slopes is not None or signs is not None:
+            below, above, sloped = lines.below, lines.above, relaxation.sloped
+            positive = np.asarray(entries.values > 0, dtype=bool)
+            shifted = np.where(positive, 0, entries.values)
+            if signs is not None:
+                line = ((signs > 0) & sloped).astype(object) * (1 << lines.bits)
+                below, above = np.where(signs == 0, below, line), np.where(signs == 0, above, line)
+                shifted, sloped = np.where(signs == 0, shifted, 0), sloped & (signs >= 0)
             if chosen.slopes is not None:
                 steps = chosen.slopes.astype(object) * ((1 << lines.bits) // SLOPE_STEPS)
-                below = np.where(relaxation.sloped, steps, below)
-            positive = np.asarray(entries.values > 0, dtype=bool)
-            shift = np.where(positive, 0, entries.values) @ lines.offset.values
+                below = np.where(sloped, steps, below)
+            shift = shifted @ lines.offset.values
             constant = constant.plus(Integers(shift, entries.exponent + lines.offset.exponent))
-            factors = np.where(positive, below, lines.above)
+            factors = np.where(positive, below, above)
             entries = Integers(entries.values * factors, entries.exponent - lines.bits)
         elif relaxation.dead.any():
             entries = Integers(np.where(relaxation.dead, 0, entries.values), entries.exponent)

@@ -141,9 +141,8 @@ def parse_record(line: str) -> Record:
         slopes, betas, _ = _parts(words, "as")
         return LeafRecord(slopes, betas)
     if kind == "n" and len(words) == 2 and words[1][-1:] in ("+", "-"):
-        return NeuronRecord(
-            _index(words[0]), _index(words[1][:-1]), 1 if words[1][-1] == "+" else -1
-        )
+        side = 1 if words[1][-1] == "+" else -1
+        return NeuronRecord(_index(words[0]), _index(words[1][:-1]), side)
     if kind == "d" and len(words) == 3:
         return RefuteRecord(_index(words[0]), _parts(words[1:], "w")[2])
     if kind in ("e", "i") and not words:

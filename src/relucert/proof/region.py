@@ -8,13 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from fractions import Fraction
+from itertools import accumulate, pairwise
 
 from relucert.network import Network
 from relucert.proof.arithmetic import Bounds
 from relucert.query import Case
 
-__all__ = ["Refused", "Region", "halves", "input_halves", "narrowed", "root_region"]
+__all__ = [
+    "Refused", "Region", "halves", "input_halves", "known_neuron", "narrowed", "neuron_spans",
+    "root_region",
+]  # fmt: skip
 
 Signs = Mapping[int, Mapping[int, int]]
 
@@ -49,16 +52,7 @@ def root_region(case: Case) -> Region:
     box = Bounds(*case.box.enclosing_floats)
     if not box.finite:
         raise Refused("the box goes beyond the range of float64")
-    for index, (low, high) in enumerate(zip(case.box.lower, case.box.upper, strict=True)):
-        if _less(low, float(box.lower[index])) or _less(-high, -float(box.upper[index])):
-            raise Refused(f"input {index} leaves the box of floats")
     return Region(box, (), {}, tuple(range(len(case.unsafe))))
-
-
-def _less(exact: Fraction, value: float) -> bool:
-    """Whether a rational is less than a finite float."""
-    numerator, denominator = value.as_integer_ratio()
-    return exact.numerator * denominator < numerator * exact.denominator
 
 
 def input_halves(region: Region, index: int, value: float) -> tuple[Region, Region]:
@@ -76,15 +70,27 @@ def input_halves(region: Region, index: int, value: float) -> tuple[Region, Regi
 
 def halves(network: Network, region: Region, layer: int, neuron: int) -> tuple[Region, Region]:
     """The parts where a ReLU's pre-activation is at least and at most zero."""
-    if layer >= len(network.layers) or neuron >= network.layers[layer].output_size:
-        raise Refused(f"there is no neuron {neuron} in a layer {layer}")
-    if not network.layers[layer].relu[neuron]:
-        raise Refused(f"neuron {neuron} of layer {layer} has no ReLU")
+    known_neuron(network, layer, neuron, relu=True)
     if not region.layers:
         raise Refused("a ReLU is split before there are bounds")
     if neuron in region.signs.get(layer, {}):
         raise Refused(f"the sign of neuron {neuron} of layer {layer} is fixed already")
     return _fixed(region, layer, neuron, 1), _fixed(region, layer, neuron, -1)
+
+
+def known_neuron(network: Network, layer: int, neuron: int, *, relu: bool = False) -> None:
+    """Raise Refused where there is no such neuron, or no such ReLU."""
+    layers = network.layers
+    if not (0 <= layer < len(layers) and 0 <= neuron < layers[layer].output_size):
+        raise Refused(f"there is no neuron {neuron} in a layer {layer}")
+    if relu and not layers[layer].relu[neuron]:
+        raise Refused(f"neuron {neuron} of layer {layer} has no ReLU")
+
+
+def neuron_spans(network: Network) -> list[slice]:
+    """Where the neurons of each layer are in a list of those of all layers."""
+    ends = list(accumulate(layer.output_size for layer in network.layers))
+    return [slice(*ends) for ends in pairwise([0, *ends])]
 
 
 def _fixed(region: Region, layer: int, neuron: int, sign: int) -> Region:

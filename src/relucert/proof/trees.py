@@ -14,16 +14,10 @@ from typing import Any
 import numpy as np
 
 from relucert.network import Network
+from relucert.proof import records as rec
 from relucert.proof.arithmetic import Arithmetic, Objective
-from relucert.proof.bounding import lower_bounds, mixed, neuron_bounds
-from relucert.proof.records import (
-    LeafRecord,
-    NeuronRecord,
-    Record,
-    RefuteRecord,
-    ReluSplitRecord,
-)
-from relucert.proof.region import Refused, Region, halves, narrowed
+from relucert.proof.bounding import mixed, part_bounds
+from relucert.proof.region import Refused, Region, known_neuron, narrowed, neuron_spans
 from relucert.query import Case
 
 __all__ = ["LETTERS_AHEAD", "Read", "RefusedAt", "Trees"]
@@ -41,7 +35,7 @@ class Read:
 
     number: int
     text: str
-    record: Record
+    record: rec.Record
 
 
 class RefusedAt(Exception):  # noqa: N818 - not an error, as `Refused`
@@ -56,8 +50,8 @@ class RefusedAt(Exception):  # noqa: N818 - not an error, as `Refused`
 class _Tree:
     """What a tree is about, and the least bound on its parts so far."""
 
-    record: NeuronRecord | RefuteRecord
-    about: NeuronRecord | Objective
+    record: rec.NeuronRecord | rec.RefuteRecord
+    about: rec.NeuronRecord | Objective
     least: float = np.inf
 
 
@@ -65,114 +59,107 @@ class Trees:
     """Reads and bounds trees on the box of one case."""
 
     def __init__(
-        self,
-        arithmetic: Arithmetic[Any],
-        network: Network,
-        case: Case,
-        most_held: int,
+        self, arithmetic: Arithmetic[Any], network: Network, case: Case, most_held: int,
         following: Callable[[], Read],
-    ) -> None:
+    ) -> None:  # fmt: skip
         self.arithmetic, self.network, self.case = arithmetic, network, case
         self.most_held, self.following = most_held, following
-        self.waiting: list[tuple[_Tree, Region, LeafRecord, Read]] = []
+        self.spans = neuron_spans(network)
+        self.waiting: list[tuple[_Tree, np.ndarray, rec.LeafRecord, Read]] = []
         self.letters = 0
 
     def run(self, region: Region, read: Read) -> tuple[Region, Read]:
         """All trees from ``read`` on that do not depend on each other; the record after them."""
         if not region.layers:
-            raise RefusedAt(read, "a tree begins before there are bounds")
+            raise Refused("a tree begins before there are bounds")
         kind, trees, after = _kind(read.record), list[_Tree](), region
-        while isinstance(read.record, NeuronRecord | RefuteRecord) and _kind(read.record) == kind:
-            try:
-                trees.append(self._begun(after, read.record, trees))
-            except Refused as refusal:
-                raise RefusedAt(read, str(refusal)) from None
+        while _kind(read.record) == kind:
+            trees.append(self._begun(after, read.record, trees))
             self._read(trees[-1], region)
             read = self.following()
             if len(trees) >= _TREES_AT_ONCE:
-                after, trees = self._all_applied(after, trees), []
-        return self._all_applied(after, trees), read
+                after, trees = self._all_applied(region, after, trees), []
+        return self._all_applied(region, after, trees), read
 
-    def _all_applied(self, region: Region, trees: list[_Tree]) -> Region:
-        """The region with what all these trees have shown, once every part is bounded."""
-        self._bound()
+    def _all_applied(self, region: Region, after: Region, trees: list[_Tree]) -> Region:
+        """``after`` with what these trees have shown on ``region``, once all parts are bounded."""
+        self._bound(region)
         for tree in trees:
-            region = _applied(region, tree)
-        return region
+            after = _applied(after, tree)
+        return after
 
-    def _begun(
-        self, region: Region, record: NeuronRecord | RefuteRecord, before: list[_Tree]
-    ) -> _Tree:
-        if isinstance(record, NeuronRecord):
-            layers = self.network.layers
-            if record.layer >= len(layers) or record.neuron >= layers[record.layer].output_size:
-                raise Refused(f"there is no neuron {record.neuron} in a layer {record.layer}")
-            return _Tree(record, record)
-        for other in before:
-            region = _applied(region, other)
-        return _Tree(record, mixed(self.case, region, record.unsafe, record.weights))
+    def _begun(self, region: Region, record: rec.Record, before: list[_Tree]) -> _Tree:
+        match record:
+            case rec.NeuronRecord(layer, neuron, side):
+                known_neuron(self.network, layer, neuron)
+                if side not in (1, -1):
+                    raise Refused(f"there is no side {side} of a neuron")
+                return _Tree(record, record)
+            case rec.RefuteRecord(unsafe, weights):
+                for other in before:
+                    region = _applied(region, other)
+                return _Tree(record, mixed(self.case, region, unsafe, weights))
+        raise Refused("not the beginning of a tree")
 
     def _read(self, tree: _Tree, region: Region) -> None:
         """One tree, depth first; its parts wait to be bounded."""
-        stack = [region]
+        stack = [np.zeros(self.spans[-1].stop, dtype=np.int8)]
         while stack:
             read = self.following()
-            try:
-                match read.record:
-                    case LeafRecord():
-                        self.waiting.append((tree, stack.pop(), read.record, read))
-                    case ReluSplitRecord(layer, neuron):
-                        stack += reversed(halves(self.network, stack.pop(), layer, neuron))
-                    case _:
-                        raise Refused("a part of the tree before this record is not bounded")
-                if len(stack) > self.most_held:
-                    raise Refused("the tree is too deep to be checked in memory")
-            except Refused as refusal:
-                raise RefusedAt(read, str(refusal)) from None
+            match read.record:
+                case rec.LeafRecord():
+                    self.waiting.append((tree, stack.pop(), read.record, read))
+                case rec.ReluSplitRecord(layer, neuron):
+                    stack += self._halves(stack.pop(), layer, neuron)
+                case _:
+                    raise Refused("a part of the tree before this record is not bounded")
+            if len(stack) > self.most_held:
+                raise Refused("the tree is too deep to be checked in memory")
             self.letters += len(read.text)
             if len(self.waiting) >= _ROWS_AT_ONCE or self.letters >= LETTERS_AHEAD:
-                self._bound()
+                self._bound(region)
 
-    def _bound(self) -> None:
-        """Bound what waits, as many regions at once as the arithmetic likes."""
-        waiting, self.waiting, self.letters = self.waiting, [], 0
-        while waiting:
-            regions, count = set[int](), 0
-            for _, region, _, _ in waiting:
-                regions.add(id(region))
-                if len(regions) > self.arithmetic.at_once:
-                    break
-                count += 1
-            self._least(waiting[:count])
-            waiting = waiting[count:]
+    def _halves(self, signs: np.ndarray, layer: int, neuron: int) -> tuple[np.ndarray, np.ndarray]:
+        """Where a ReLU's pre-activation is at most and at least zero."""
+        known_neuron(self.network, layer, neuron, relu=True)
+        place = self.spans[layer].start + neuron
+        if signs[place]:
+            raise Refused(f"the sign of neuron {neuron} of layer {layer} is fixed already")
+        other = signs.copy()
+        signs[place], other[place] = -1, 1
+        return signs, other
 
-    def _least(self, parts: list[tuple[_Tree, Region, LeafRecord, Read]]) -> None:
-        given = self.arithmetic, self.network, [(region, leaf) for _, region, leaf, _ in parts]
+    def _bound(self, region: Region) -> None:
+        """Bound what waits, all at once."""
+        parts, self.waiting, self.letters = self.waiting, [], 0
+        if not parts:
+            return
+        signs = np.stack([one for _, one, _, _ in parts])
+        records = [record for _, _, record, _ in parts]
         about = [tree.about for tree, _, _, _ in parts]
-        objectives = [one for one in about if isinstance(one, Objective)]
-        neurons = [one for one in about if isinstance(one, NeuronRecord)]
-        if objectives:
-            found = lower_bounds(*given, objectives)
-        else:
-            numbers, sides = np.array([(one.neuron, one.side) for one in neurons]).T
-            found = neuron_bounds(*given, neurons[0].layer, numbers, sides)
+        found = part_bounds(self.arithmetic, self.network, region, signs, records, about)
         for (tree, _, _, read), value in zip(parts, found, strict=True):
             if isinstance(value, Refused):
                 raise RefusedAt(read, str(value))
-            if objectives and not value > 0:
+            if isinstance(tree.about, Objective) and not value > 0:
                 raise RefusedAt(read, f"the bound on this part is {value:.6g}, not positive")
             tree.least = min(tree.least, value)
 
 
-def _kind(record: Record) -> int:
+def _kind(record: rec.Record) -> int | None:
     """Trees of one kind do not depend on each other: the layer, -1 for unsafe sets."""
-    return record.layer if isinstance(record, NeuronRecord) else -1
+    match record:
+        case rec.NeuronRecord(layer, _, _):
+            return layer
+        case rec.RefuteRecord():
+            return -1
+    return None
 
 
 def _applied(region: Region, tree: _Tree) -> Region:
     """The region with what a tree has shown."""
     record = tree.record
-    if isinstance(record, RefuteRecord):
+    if isinstance(record, rec.RefuteRecord):
         return region.without(record.unsafe)
     if tree.least == np.inf:  # every part is empty
         return replace(region, empty=True)

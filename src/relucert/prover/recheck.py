@@ -7,7 +7,6 @@ proof and the checker goes through them. No file is written.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import chain
@@ -18,16 +17,10 @@ from relucert.limits import Limits
 from relucert.network import Network
 from relucert.proof.check import NotAccepted, check_records
 from relucert.proof.records import (
-    BYTE_STEPS,
-    SLOPE_STEPS,
     BoundRecord,
     CaseRecord,
     EndRecord,
-    LeafRecord,
-    NeuronRecord,
     Record,
-    RefuteRecord,
-    ReluSplitRecord,
     parse_record,
 )
 from relucert.proof.region import Refused
@@ -78,42 +71,12 @@ class _RecordReader(ProofReader):
         self._records = records
 
     def next(self) -> Record:
-        """See `ProofReader`; raises Refused for what no line of a file could give."""
+        """See `ProofReader`."""
         record = next(self._records, None)
         if record is None:
             return EndRecord(self.records)
         self.records += 1
-        _refuse_unwritable(record)
-        if isinstance(record, LeafRecord | BoundRecord):
-            for layer, values in record.slopes.items():
-                steps = values if isinstance(values, bytes) else values.values()
-                most = BYTE_STEPS if isinstance(values, bytes) else SLOPE_STEPS
-                if min(steps, default=0) < 0 or max(steps, default=0) > most:
-                    raise Refused(f"a slope of layer {layer} is not between 0 and 1")
         return record
-
-
-def _refuse_unwritable(record: Record) -> None:
-    """Raise Refused for indices, sides and multipliers that no line of a file could give."""
-    indices: list[int] = []
-    numbers: list[float] = []
-    match record:
-        case NeuronRecord(layer, neuron, side):
-            indices = [layer, neuron]
-            if side not in (1, -1):
-                raise Refused(f"there is no side {side} of a neuron")
-        case ReluSplitRecord(layer, neuron):
-            indices = [layer, neuron]
-        case RefuteRecord(unsafe, weights):
-            indices, numbers = [unsafe, *weights], [*weights.values()]
-        case LeafRecord(slopes, betas):
-            listed = (one for one in slopes.values() if not isinstance(one, bytes))
-            indices = [*slopes, *betas, *chain(*listed, *betas.values())]
-            numbers = [beta for values in betas.values() for beta in values.values()]
-    if min(indices, default=0) < 0:
-        raise Refused(f"there is no index {min(indices)}")
-    if not all(map(math.isfinite, numbers)):
-        raise Refused("a multiplier is not finite")
 
 
 def recheck_splits(
