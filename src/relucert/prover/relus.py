@@ -7,7 +7,7 @@ bounds are those of the multipliers that it writes down; so its trees need only 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -72,34 +72,35 @@ def prove_by_relus(tree: Tree, root: Region, seed: int = 0) -> None:
 
 def tree_records(network: Network, log: BoxLog) -> Iterator[Record]:
     """All trees in the order of the search, with interval bounds anew before each layer's."""
+    steep = [np.full(one.output_size, BYTE_STEPS, dtype=np.uint8) for one in network.layers]
     for found in log.found:
         if isinstance(found, NeuronBounds):
             yield IntervalRecord()
             for (neuron, side), rows in sorted(found.trees.items()):
                 yield NeuronRecord(found.layer, neuron, side)
-                yield from _records_of(network, rows)
+                yield from _records_of(steep, rows)
         else:
             yield RefuteRecord(found.unsafe, found.weights)
-            yield from _records_of(network, found.tree)
+            yield from _records_of(steep, found.tree)
 
 
-def _records_of(network: Network, rows: RowTree) -> Iterator[Record]:
+def _records_of(steep: Sequence[np.ndarray], rows: RowTree) -> Iterator[Record]:
+    """steep: by layer, the slope one of every neuron, in bytes."""
     for one in rows.depth_first():
         if isinstance(one, Leaf):
-            yield LeafRecord(_slopes(network, one), one.betas)
+            yield LeafRecord(_slopes(steep, one), one.betas)
         else:
             yield ReluSplitRecord(*one)
 
 
-def _slopes(network: Network, leaf: Leaf) -> Mapping[int, Mapping[int, int] | bytes]:
+def _slopes(steep: Sequence[np.ndarray], leaf: Leaf) -> Mapping[int, Mapping[int, int] | bytes]:
     """As a list of neurons, or a byte for each of the layer, whichever is shorter."""
     slopes: dict[int, dict[int, int] | bytes] = {}
     for layer, (neurons, values) in leaf.slopes.items():
         if not len(neurons):
             continue
-        size = network.layers[layer].output_size
-        if _CHARACTERS * len(neurons) > 2 * size:
-            every = np.full(size, BYTE_STEPS, dtype=np.uint8)
+        if _CHARACTERS * len(neurons) > 2 * len(steep[layer]):
+            every = steep[layer].copy()
             every[neurons] = values
             slopes[layer] = every.tobytes()
         else:

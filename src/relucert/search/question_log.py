@@ -6,11 +6,10 @@ the network.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-import scipy.sparse as sp
 
 from relucert.search.ascent import SLOPE_STEPS, Guess
 
@@ -36,7 +35,7 @@ class RowTree:
 
     root: int
     splits: dict[int, tuple[int, int, int]]
-    leaves: dict[int, Leaf]
+    leaves: Mapping[int, Leaf]
 
     def depth_first(self) -> Iterator[tuple[int, int] | Leaf]:
         """Each split (layer, neuron) followed by what is in its first half and in its second."""
@@ -100,16 +99,36 @@ class BoxLog:
 
 @dataclass(frozen=True, eq=False)
 class _Rows:
-    """Multipliers of some divisions, a row each: slopes in 1/128, betas (few of them positive)."""
+    """Multipliers of some divisions, a row each: slopes in 1/128; of betas, few of them positive,
+    where each row's begin, their neurons in the network, and their values."""
 
     slopes: dict[int, np.ndarray]
-    betas: dict[int, sp.csr_array]
+    betas: dict[int, tuple[list[int], np.ndarray, np.ndarray]]
 
     @property
     def size(self) -> int:
-        """Bytes, roughly."""
-        betas = sum(one.data.nbytes + one.indices.nbytes for one in self.betas.values())
-        return int(betas + sum(one.nbytes for one in self.slopes.values()))
+        """Bytes."""
+        betas = sum(
+            8 * len(starts) + neurons.nbytes + values.nbytes
+            for starts, neurons, values in self.betas.values()
+        )
+        return betas + sum(one.nbytes for one in self.slopes.values())
+
+
+@dataclass(frozen=True, eq=False)
+class _ByName:
+    """What is known of every division, by its name.
+
+    values: bounds. best: what its halves give where that is more. split: layer and neuron, first:
+    the name of the first half, or -1. block and row: where its multipliers are.
+    """
+
+    values: list[float]
+    best: list[float]
+    split: list[tuple[int, int]]
+    first: list[int]
+    block: list[int]
+    row: list[int]
 
 
 class QuestionLog:
@@ -120,81 +139,104 @@ class QuestionLog:
 
     def __init__(self, neurons: Sequence[np.ndarray], whole: BoxLog) -> None:
         self.neurons, self.whole = neurons, whole
-        self.splits: dict[int, tuple[int, int, int]] = {}
         self.rows: list[_Rows] = []
-        self.places: dict[int, tuple[int, int]] = {}
-        self.values: dict[int, float] = {}
+        self.bounds: list[tuple[np.ndarray, np.ndarray]] = []
+        self.divisions: list[tuple[np.ndarray, ...]] = []
+        self.known: _ByName | None = None
 
     def divided(
         self, names: np.ndarray, layers: np.ndarray, neurons: np.ndarray, first: np.ndarray
     ) -> None:
         """Divisions ``names`` were halved by signs of ReLUs (columns of the chain)."""
-        if self.whole.full:
-            return
-        for name, layer, neuron, half in zip(
-            names.tolist(), layers.tolist(), neurons.tolist(), first.tolist(), strict=True
-        ):
-            self.splits[name] = layer, neuron, half
+        if not self.whole.full:
+            self.divisions.append((names, layers, neurons, first))
+            self.known = None
 
-    def bounded(self, names: np.ndarray, values: np.ndarray, best: Guess) -> None:
-        """Divisions have these bounds, by these multipliers alone."""
-        slopes = {
-            layer: np.round(alpha * SLOPE_STEPS).astype(np.uint8)
-            for layer, alpha in best.alpha.items()
-        }
-        betas = {layer: sp.csr_array(beta) for layer, beta in best.beta.items() if beta.any()}
+    def bounded(
+        self, names: np.ndarray, values: np.ndarray, best: Guess, signs: dict[int, np.ndarray]
+    ) -> None:
+        """Divisions have these bounds, by these multipliers alone; signs: of ReLUs, 0 if open."""
+        slopes, betas = {}, {}
+        for layer, alpha in best.alpha.items():
+            slopes[layer] = np.round(alpha * SLOPE_STEPS).astype(np.uint8)
+            # A ReLU with a fixed sign is what it is, whatever slope is carried along.
+            slopes[layer][signs[layer] != 0] = SLOPE_STEPS
+        for layer, beta in best.beta.items():
+            rows, columns = np.nonzero(beta)
+            if len(rows):
+                starts = np.searchsorted(rows, np.arange(len(beta) + 1)).tolist()
+                betas[layer] = starts, self.neurons[layer][columns], beta[rows, columns]
         kept = _Rows(slopes, betas)
         if not self.whole.take(kept.size + _BYTES_A_DIVISION * len(names)):
-            self.splits, self.rows, self.places, self.values = {}, [], {}, {}
+            self.rows, self.bounds, self.divisions, self.known = [], [], [], None
             return
-        for row, (name, value) in enumerate(zip(names.tolist(), values.tolist(), strict=True)):
-            self.places[name] = len(self.rows), row
-            self.values[name] = value
         self.rows.append(kept)
+        self.bounds.append((names, values))
+        self.known = None
 
     def tree(self, root: int) -> RowTree | None:
         """The tree of one question, without divisions whose halves came to no better bound; None
         where there was no room to keep it."""
         if self.whole.full:
             return None
-        order, best = [root], dict[int, float]()
-        for name in order:
-            if name in self.splits:
-                first = self.splits[name][2]
-                order += [first, first + 1]
-        for name in reversed(order):
-            best[name] = self.values[name]
-            if name in self.splits:
-                first = self.splits[name][2]
-                best[name] = max(best[name], min(best[first], best[first + 1]))
-        splits: dict[int, tuple[int, int, int]] = {}
-        leaves: dict[int, Leaf] = {}
-        waiting: list[tuple[int, tuple[tuple[int, int], ...]]] = [(root, ())]
+        if self.known is None:
+            self.known = self._by_name()
+        known, splits, waiting = self.known, dict[int, tuple[int, int, int]](), [root]
         while waiting:
-            name, fixed = waiting.pop()
-            if best[name] > self.values[name]:
-                layer, column, first = self.splits[name]
-                splits[name] = layer, int(self.neurons[layer][column]), first
-                fixed = (*fixed, (layer, column))
-                waiting += [(first, fixed), (first + 1, fixed)]
-            else:
-                leaves[name] = self._leaf(*self.places[name], fixed)
-        return RowTree(root, splits, leaves)
+            name = waiting.pop()
+            if known.best[name] > known.values[name]:
+                first = known.first[name]
+                splits[name] = *known.split[name], first
+                waiting += (first, first + 1)
+        return RowTree(root, splits, _Leaves(self.neurons, self.rows, known))
 
-    def _leaf(self, block: int, row: int, fixed: Sequence[tuple[int, int]]) -> Leaf:
-        rows = self.rows[block]
-        slopes = {}
-        for layer, values in rows.slopes.items():
-            own, steps = self.neurons[layer][: values.shape[1]], values[row]
-            known = [column for index, column in fixed if index == layer and column < len(own)]
-            if known:  # a ReLU with a fixed sign is what it is, whatever slope is carried along
-                steps = steps.copy()
-                steps[known] = SLOPE_STEPS
-            slopes[layer] = own, steps
+    def _by_name(self) -> _ByName:
+        count = 1 + max(int(names.max(initial=0)) for names, _ in self.bounds)
+        values, first = np.full(count, -np.inf), np.full(count, -1)
+        block, row, split = (np.zeros(count, dtype=int) for _ in range(3))
+        layer = np.zeros(count, dtype=int)
+        for number, (names, found) in enumerate(self.bounds):
+            values[names], block[names], row[names] = found, number, np.arange(len(names))
+        for names, layers, columns, halves in self.divisions:
+            layer[names], first[names] = layers, halves
+            for index in np.unique(layers):
+                own = layers == index
+                split[names[own]] = self.neurons[index][columns[own]]
+        best, firsts = values.tolist(), first.tolist()
+        for name in np.flatnonzero(first >= 0)[::-1].tolist():  # halves have later names
+            half = firsts[name]
+            if half + 1 < count:
+                best[name] = max(best[name], min(best[half], best[half + 1]))
+        return _ByName(
+            values.tolist(), best, list(zip(layer.tolist(), split.tolist(), strict=True)), firsts,
+            block.tolist(), row.tolist(),
+        )  # fmt: skip
+
+
+class _Leaves(Mapping[int, Leaf]):
+    """Multipliers of divisions by name, made when they are asked for."""
+
+    def __init__(self, neurons: Sequence[np.ndarray], rows: list[_Rows], known: _ByName) -> None:
+        self.neurons, self.rows, self.known = neurons, rows, known
+
+    def __len__(self) -> int:
+        return len(self.known.row)
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(range(len(self)))
+
+    def __getitem__(self, name: int) -> Leaf:
+        if not 0 <= name < len(self):
+            raise KeyError(name)
+        rows, row = self.rows[self.known.block[name]], self.known.row[name]
+        slopes = {
+            layer: (self.neurons[layer][: values.shape[1]], values[row])
+            for layer, values in rows.slopes.items()
+        }
         betas: dict[int, dict[int, float]] = {}
-        for layer, values in rows.betas.items():
-            start, stop = int(values.indptr[row]), int(values.indptr[row + 1])
+        for layer, (starts, neurons, values) in rows.betas.items():
+            start, stop = starts[row], starts[row + 1]
             if start < stop:
-                chosen = self.neurons[layer][values.indices[start:stop]].tolist()
-                betas[layer] = dict(zip(chosen, values.data[start:stop].tolist(), strict=True))
+                chosen = neurons[start:stop].tolist()
+                betas[layer] = dict(zip(chosen, values[start:stop].tolist(), strict=True))
         return Leaf(slopes, betas)

@@ -267,7 +267,7 @@ class Questions:
     def _file(self, batch: _Batch, found: Bounded, best: Guess, splits: Splits) -> None:
         values = self.shift(found.values, batch.questions)
         if self.log is not None:
-            self.log.bounded(batch.names, values, best)
+            self.log.bounded(batch.names, values, best, batch.signs)
         values = np.maximum(values, batch.bounds)
         self.look(found.points, batch.questions)
         self.visited += len(values)
