@@ -125,6 +125,7 @@ def test_a_proof_that_does_not_check_is_never_called_proved(folder, capsys, monk
         path.write_bytes(packed([line.replace("w 0=1p0", "w 0=0p0") for line in lines]))
         return result
 
+    monkeypatch.setattr(certifying, "_transcribed", lambda *_: None)
     monkeypatch.setattr(certifying, "prove", careless)
     proof = folder / "out.rcp"
     code, out, _ = run(
@@ -161,6 +162,7 @@ def test_the_time_left_is_told_from_the_count_at_the_end(folder, tmp_path):
 def test_what_only_the_milp_proves_is_said_to_be_its_word(folder, capsys, monkeypatch):
     """No proof is found: then the verdict names the tolerance, in every output."""
     stopped = ProofResult(Unknown(Reason.MARGIN, "stopped"), 0, 0, 0)
+    monkeypatch.setattr(certifying, "_transcribed", lambda *_: None)
     monkeypatch.setattr(certifying, "prove", lambda *_, **__: stopped)
     weak = Outcome(Proved(Method.MILP, 1e-6), 0.1, 0)
     monkeypatch.setattr(prove_command, "certify", lambda *_, **__: weak)

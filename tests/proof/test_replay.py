@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
-from itertools import pairwise
 from pathlib import Path
 
-import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
-from support.random_networks import questions
+from support.random_networks import hard_question, questions
 
 from relucert.limits import Limits
-from relucert.network import Network
 from relucert.proof.check import ARITHMETICS, Accepted, check_proof
 from relucert.proof.subject import Subject
 from relucert.prover.certify import certify_with_proof
 from relucert.prover.prove import prove
-from relucert.query import Box, Case, Polyhedron, Query
 from relucert.search.enumerate import enumerate_case
 from relucert.search.few_inputs import search_few_inputs
 from relucert.search.split_log import Refutation, Split, SplitLog
@@ -25,20 +20,6 @@ from relucert.verdict import Proved, Violated
 
 SUBJECT = Subject("network sha256:00", "query sha256:00")
 SETTINGS = settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-
-
-def hard_question(seed: int, inputs: int, slack: float) -> tuple[Network, Query]:
-    """A deep network, and the claim that its output stays above a little less than its least."""
-    generator = np.random.default_rng(seed)
-    sizes = [inputs, 12, 12, 12, 1]
-    network = Network.dense(
-        [generator.normal(size=(b, a)) / np.sqrt(a) for a, b in pairwise(sizes)],
-        [0.3 * generator.normal(size=b) for b in sizes[1:]],
-    )
-    least = network.evaluate(generator.uniform(-1, 1, (20_000, inputs))).min()
-    one = Fraction(1)
-    unsafe = Polyhedron(((one,),), (Fraction(float(least) - slack),))
-    return network, Query((Case(Box((-one,) * inputs, (one,) * inputs), (unsafe,)),))
 
 
 @pytest.mark.parametrize("seed", range(4))

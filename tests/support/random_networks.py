@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from itertools import pairwise
 
 import numpy as np
 from hypothesis import strategies as st
@@ -84,3 +85,17 @@ def questions(draw, entries=_WILD) -> tuple[Network, Query]:
             limits.append(value + Fraction(shift) * max(1, abs(value)))
         parts.append(Polyhedron(tuple(rows), tuple(limits)))
     return network, Query((Case(box, tuple(parts)),))
+
+
+def hard_question(seed: int, inputs: int, slack: float) -> tuple[Network, Query]:
+    """A deep network, and the claim that its output stays above a little less than its least."""
+    generator = np.random.default_rng(seed)
+    sizes = [inputs, 12, 12, 12, 1]
+    network = Network.dense(
+        [generator.normal(size=(b, a)) / np.sqrt(a) for a, b in pairwise(sizes)],
+        [0.3 * generator.normal(size=b) for b in sizes[1:]],
+    )
+    least = network.evaluate(generator.uniform(-1, 1, (20_000, inputs))).min()
+    one = Fraction(1)
+    unsafe = Polyhedron(((one,),), (Fraction(float(least) - slack),))
+    return network, Query((Case(Box((-one,) * inputs, (one,) * inputs), (unsafe,)),))

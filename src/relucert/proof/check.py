@@ -26,7 +26,7 @@ ARITHMETICS: dict[str, Callable[[Network], Arithmetic[Any]]] = {"rounded": Round
 _MAX_DEPTH = 1_000_000
 _MAX_HELD = 8 * 1024**3
 _BYTES_EACH = 256  # of the bounds of one region, and of what is derived from them and kept
-_MOST_AHEAD, _VALUES_AHEAD = 512, 2**20
+_MOST_AHEAD, _VALUES_AHEAD = 4096, 2**20
 _SHOWN = 60
 
 

@@ -103,17 +103,20 @@ class Rounded:
     def before_relu(self, rows: RoundedRows, relaxation: Relaxation, chosen: Chosen) -> RoundedRows:
         """Each entry is rounded at most once here; `before_affine` accounts for that."""
         lines, at = _lines(relaxation), chosen.regions
-        below, above, sloped = (_of(x, at) for x in (lines.below, lines.above, relaxation.sloped))
-        negative = shifted = np.minimum(rows.rows, 0.0)
+        below, above = _of(lines.below, at), _of(lines.above, at)
+        negative = np.minimum(rows.rows, 0.0)
         if chosen.signs is not None:
-            free, line = chosen.signs == 0, (chosen.signs > 0) & sloped
+            free, line = chosen.signs == 0, (chosen.signs > 0) & _of(relaxation.sloped, at)
             below, above = np.where(free, below, line), np.where(free, above, line)
-            shifted, sloped = np.where(free, negative, 0.0), sloped & (chosen.signs >= 0)
+            negative = np.where(free, negative, 0.0)
         if chosen.slopes is not None:
+            sloped = _of(relaxation.sloped, at)
+            if chosen.signs is not None:
+                sloped = sloped & (chosen.signs >= 0)
             below = np.where(sloped, chosen.slopes / 256.0, below)
         with np.errstate(all="ignore"):
-            shift = _dots(shifted, lines.offset, at)
-            entries = np.maximum(rows.rows, 0.0) * below + negative * above
+            shift = _dots(negative, lines.offset, at)
+            entries = rows.rows * np.where(rows.rows > 0.0, below, above)
             # Taken off only where the sign is fixed. There the product is exact, its slope 0 or
             # 1; or the slope is smaller, at least 1/256 below what z >= 0 would allow, and a
             # rounding of the product has that to spare.

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -21,11 +21,13 @@ from relucert.proof.subject import Subject
 from relucert.prover.ground import checked_bounds
 from relucert.prover.prove import prove
 from relucert.prover.ties import Watching
+from relucert.prover.transcript import Untold, transcript
+from relucert.prover.writer import ProofWriter
 from relucert.query import Case, Query
 from relucert.search.attack import Attack, attack_case
 from relucert.search.few_inputs import MAX_FREE_INPUTS, free_inputs, search_few_inputs
 from relucert.search.split_log import Refutation, SplitLog
-from relucert.verdict import Proved, Reason, Unknown, Verdict, Violated
+from relucert.verdict import Method, Proved, Reason, Unknown, Verdict, Violated
 
 __all__ = ["Certified", "certify_with_proof"]
 
@@ -67,53 +69,127 @@ def certify_with_proof(
 ) -> Certified:
     """Proved only with a proof at ``path`` that the checker accepts when it reads the file.
 
-    The rounded arithmetic always checks, the exact one where asked, and where rounding decides what
-    counts as stable (see `ties`), for there it may judge differently. A proof that is not accepted
-    is kept beside, its name ending in ``.not-accepted``, and the verdict is Unknown. Raises
-    FileError when the file cannot be written, QueryError when query and network do not fit.
+    What searches over few inputs wrote down is tried as it stands, and derived region by region
+    only where that is not accepted. The rounded arithmetic always checks, the exact one where
+    asked, and where rounding decides what counts as stable (see `ties`), for there it may judge
+    differently. A proof that is not accepted is kept beside, its name ending in
+    ``.not-accepted``, and the verdict is Unknown. Raises FileError when the file cannot be
+    written, QueryError when query and network do not fit.
     """
     query.fits(network.input_size, network.output_size)
     logs, known, verdict = _searched(network, query, limits, seed, progress)
     if verdict is not None:
         return Certified(verdict, limits.elapsed)
+    asked = _Asked(network, query, subject, path, exact, progress)
+    found = _transcribed(asked, logs)
+    if found is None:
+        found = _proved(asked, limits, logs, known)
+    return replace(found, seconds=limits.elapsed)
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What a proof is to show, where it is to be, and whether the exact arithmetic reads it too."""
+
+    network: Network
+    query: Query
+    subject: Subject
+    path: Path
+    exact: bool
+    progress: Progress | None
+
+    def say(self, words: str) -> None:
+        if self.progress is not None:
+            self.progress(words)
+
+
+def _transcribed(asked: _Asked, logs: Mapping[int, SplitLog]) -> Certified | None:
+    """The searches' trees as they are; None, and no file, where that is not accepted."""
+    cases = asked.query.cases
+    if any(
+        case.unsafe and (index not in logs or logs[index].full) for index, case in enumerate(cases)
+    ):
+        return None
     before = time.monotonic()
+    asked.say("writing the proof")
     try:
-        result = prove(network, query, subject, path, limits, progress, logs=logs, known=known)
-    except MemoryError:
-        return Certified(Unknown(Reason.MEMORY, "ran out of memory"), limits.elapsed)
+        with ProofWriter(asked.path, asked.subject) as writer:
+            for index, case in enumerate(cases):
+                writer.start_case(index)
+                for record in transcript(case, logs[index]) if case.unsafe else ():
+                    writer.write(record)
+            writer.finish()
+    except (Untold, MemoryError):
+        return None
     proving = time.monotonic() - before
-    if not isinstance(result.verdict, Proved):
-        return Certified(result.verdict, limits.elapsed, prove_seconds=proving)
-    before = time.monotonic()
-    arithmetics = list[str]()
-    for arithmetic in ("rounded", "exact"):
-        if arithmetic == "exact" and not exact:
-            break
-        if progress is not None:
-            progress(f"checking the proof, {arithmetic}")
-        checked, tie = _checked(path, network, query, subject, arithmetic)
-        if isinstance(checked, NotAccepted):
-            kept = path.replace(path.with_name(path.name + ".not-accepted"))
-            words = f"the proof is not accepted ({arithmetic}): {checked.words}; kept as {kept}"
-            return Certified(Unknown(Reason.ROUNDING, words), limits.elapsed)
-        arithmetics.append(arithmetic)
-        exact |= tie
-    checking = time.monotonic() - before
+    readings = _readings(asked)
+    if readings.refused is not None:
+        asked.path.unlink(missing_ok=True)
+        return None
     return Certified(
-        result.verdict, limits.elapsed, path, result.size, result.records, proving, checking,
-        tuple(arithmetics),
+        Proved(Method.CHECKED), 0.0, asked.path, asked.path.stat().st_size, writer.records,
+        proving, readings.seconds, readings.arithmetics,
     )  # fmt: skip
 
 
-def _checked(
-    path: Path, network: Network, query: Query, subject: Subject, arithmetic: str
-) -> tuple[Checked, bool]:
+def _proved(
+    asked: _Asked, limits: Limits, logs: Mapping[int, SplitLog], known: Mapping[int, Region]
+) -> Certified:
+    """Every record derived while it is written."""
+    before, path = time.monotonic(), asked.path
+    try:
+        result = prove(
+            asked.network, asked.query, asked.subject, path, limits, asked.progress, logs=logs,
+            known=known,
+        )  # fmt: skip
+    except MemoryError:
+        return Certified(Unknown(Reason.MEMORY, "ran out of memory"), 0.0)
+    proving = time.monotonic() - before
+    if not isinstance(result.verdict, Proved):
+        return Certified(result.verdict, 0.0, prove_seconds=proving)
+    readings = _readings(asked)
+    if readings.refused is not None:
+        kept = path.replace(path.with_name(path.name + ".not-accepted"))
+        words = f"the proof is not accepted {readings.refused}; kept as {kept}"
+        return Certified(Unknown(Reason.ROUNDING, words), 0.0)
+    return Certified(
+        result.verdict, 0.0, path, result.size, result.records, proving, readings.seconds,
+        readings.arithmetics,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Readings:
+    """By which arithmetics the checker accepts a file; refused: by which one not, and why."""
+
+    arithmetics: tuple[str, ...]
+    seconds: float
+    refused: str | None = None
+
+
+def _readings(asked: _Asked) -> _Readings:
+    before, accepted, exact = time.monotonic(), list[str](), asked.exact
+    for arithmetic in ("rounded", "exact"):
+        if arithmetic == "exact" and not exact:
+            break
+        asked.say(f"checking the proof, {arithmetic}")
+        checked, tie = _checked(asked, arithmetic)
+        if isinstance(checked, NotAccepted):
+            refused = f"({arithmetic}): {checked.words}"
+            return _Readings(tuple(accepted), time.monotonic() - before, refused)
+        accepted.append(arithmetic)
+        exact |= tie
+    return _Readings(tuple(accepted), time.monotonic() - before)
+
+
+def _checked(asked: _Asked, arithmetic: str) -> tuple[Checked, bool]:
     """What the checker says, and whether rounding decided what counts as stable."""
+    given = asked.network, asked.query
     if arithmetic == "exact":
-        return check_proof(path, network, query, subject, arithmetic), False
-    reader, watching = ProofReader(path), Watching(network)
-    reader.expect_subject(subject)
-    return check_records(reader, network, query, watching), watching.tie
+        return check_proof(asked.path, *given, asked.subject, arithmetic), False
+    reader, watching = ProofReader(asked.path), Watching(asked.network)
+    reader.expect_subject(asked.subject)
+    return check_records(reader, *given, watching), watching.tie
 
 
 def _searched(

@@ -9,19 +9,21 @@ from __future__ import annotations
 import numpy as np
 
 from relucert.network import Network
-from relucert.proof.arithmetic import Chosen, Relaxation
+from relucert.proof.arithmetic import Bounds, Chosen, Relaxation
 from relucert.proof.rounded import Rounded, RoundedRows
 
 __all__ = ["Watching"]
 
 _NEARLY = 2.0**-30
+_CLOSE = 64.0  # times what rounding may have lost
+_TINY = 2.0**-900
 
 
 class Watching(Rounded):
     """The checker's rounded arithmetic, which notes ties.
 
     tie: whether a bound on a ReLU met so far was nearly zero, for the size of others in its layer,
-    and not zero.
+    and not zero; or a bound so close to zero that rounding makes much of it.
     """
 
     def __init__(self, network: Network) -> None:
@@ -34,6 +36,14 @@ class Watching(Rounded):
             relaxation.cache["watched"] = True
             self.tie = _has_tie(relaxation)
         return super().before_relu(rows, relaxation, chosen)
+
+    def minimum(self, rows: RoundedRows, box: Bounds, regions: np.ndarray) -> np.ndarray:
+        """As the checker's; every bound passes here."""
+        found = super().minimum(rows, box, regions)
+        with np.errstate(all="ignore"):
+            close = (np.abs(found) <= _CLOSE * rows.lost) & (rows.lost > _TINY)
+        self.tie |= bool(close.any())
+        return found
 
 
 @np.errstate(all="ignore")
