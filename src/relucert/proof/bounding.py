@@ -6,6 +6,8 @@ docs/theory.md, section 7.
 
 from __future__ import annotations
 
+import math
+import operator
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
@@ -118,8 +120,7 @@ def _tightened(work: _Work, given: Sequence[rec.Slopes], found: Bounds, live: np
     places, neurons = np.nonzero(live[:, None] & wanted)
     if not len(neurons):
         return found
-    every = np.arange(len(given))
-    slopes = [_slopes(one, number, every, given) for number, one in enumerate(work.relaxed)]
+    slopes = [_slopes(one, n, np.arange(len(given)), given) for n, one in enumerate(work.relaxed)]
     for start in range(0, len(neurons), _ROWS_AT_ONCE):
         at, chosen = places[start : start + _ROWS_AT_ONCE], neurons[start : start + _ROWS_AT_ONCE]
         both, sides = np.tile(at, 2), np.repeat([1, -1], len(at))
@@ -318,8 +319,8 @@ def _objective(
 def mixed(case: Case, region: Region, unsafe: int, weights: Mapping[int, float]) -> Objective:
     """The mixture of the rows of a set that is open on the region; Refused where it is none."""
     if unsafe not in region.open:
-        refuted = unsafe < len(case.unsafe)
-        raise Refused(f"unsafe set {unsafe} {'is refuted already' if refuted else 'is none'}")
+        what = "is refuted already" if unsafe < len(case.unsafe) else "is none"
+        raise Refused(f"unsafe set {unsafe} {what}")
     return mixture(case.unsafe[unsafe], weights)
 
 
@@ -332,12 +333,12 @@ def mixture(part: Polyhedron, weights: Mapping[int, float]) -> Objective:
             raise Refused(f"the weight of row {row} is negative")
     if not any(weights.values()):
         raise Refused("all weights are zero")
-    exact = {row: Fraction(weight) for row, weight in weights.items() if weight}
-    width = len(part.coefficients[0])
-    coefficients = tuple(
-        sum((w * part.coefficients[row][j] for row, w in exact.items()), Fraction(0))
-        for j in range(width)
-    )
-    return Objective(
-        coefficients, sum((w * part.limits[row] for row, w in exact.items()), Fraction(0))
-    )
+    pairs = [(Fraction(w), (*part.coefficients[r], part.limits[r])) for r, w in weights.items()]
+    common = math.lcm(*(value.denominator for _, values in pairs for value in values))
+    scale = math.lcm(*(weight.denominator for weight, _ in pairs))
+    factors = [weight.numerator * (scale // weight.denominator) for weight, _ in pairs]
+    # Sums of integers: those of fractions take ten times as long.
+    whole = [[v.numerator * (common // v.denominator) for v in values] for _, values in pairs]
+    totals = [sum(map(operator.mul, factors, column)) for column in zip(*whole, strict=True)]
+    *coefficients, limit = (Fraction(total, common * scale) for total in totals)
+    return Objective(tuple(coefficients), limit)

@@ -224,12 +224,13 @@ def _float_parts(objective: Objective) -> tuple[np.ndarray, np.ndarray, float]:
     known: tuple[np.ndarray, np.ndarray, float] | None = objective.cache.get("rounded")
     if known is None:
         rows = np.array([nearest_float(value) for value in objective.coefficients])
-        error = np.array([_distance(value) for value in objective.coefficients])
+        error = np.array(list(map(_distance, objective.coefficients, rows.tolist())))
         known = objective.cache["rounded"] = rows, error, float_below(-objective.limit)
     return known
 
 
-def _distance(value: Fraction) -> float:
-    """At least the distance of a rational to its nearest float64."""
-    nearest = nearest_float(value)
+def _distance(value: Fraction, nearest: float) -> float:
+    """At least how far a rational is from a float64."""
+    if np.isfinite(nearest) and nearest.as_integer_ratio() == value.as_integer_ratio():
+        return 0.0
     return float_above(abs(value - Fraction(nearest))) if np.isfinite(nearest) else np.inf

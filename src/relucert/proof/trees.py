@@ -64,9 +64,8 @@ class Trees:
     ) -> None:  # fmt: skip
         self.arithmetic, self.network, self.case = arithmetic, network, case
         self.most_held, self.following = most_held, following
-        self.spans = neuron_spans(network)
+        self.spans, self.letters = neuron_spans(network), 0
         self.waiting: list[tuple[_Tree, np.ndarray, rec.LeafRecord, Read]] = []
-        self.letters = 0
 
     def run(self, region: Region, read: Read) -> tuple[Region, Read]:
         """All trees from ``read`` on that do not depend on each other; the record after them."""
