@@ -261,7 +261,7 @@ def _taken(
             words = words if own[place] else "sign of neuron {} of layer {} is not fixed"
             wrong[int(rows[place])] = Refused("the " + words.format(neurons[place], index))
         found[index] = np.zeros((len(records), span.stop - span.start))
-        found[index][rows, inside] = values * own
+        found[index][rows, inside] = np.where(values < np.inf, values, 0.0) * own
     return found
 
 
