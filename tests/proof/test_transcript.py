@@ -62,7 +62,7 @@ WRONG = {
 @pytest.mark.parametrize("truth", [True, False])
 @pytest.mark.parametrize("wrong", [None, *WRONG])
 def test_a_wrong_log_costs_time_only(tmp_path, monkeypatch, wrong, truth):
-    """Derived anew where the claim is true; no file is left where it is not."""
+    """Derived anew where the claim is true; where it is not, an earlier file stays as it was."""
     network, query = hard_question(3, 3, 0.05)
     log = SplitLog()
     assert isinstance(
@@ -79,11 +79,38 @@ def test_a_wrong_log_costs_time_only(tmp_path, monkeypatch, wrong, truth):
 
     monkeypatch.setattr(prover, "search_few_inputs", searched)
     path = tmp_path / "p.rcp"
+    path.write_text("earlier")
     found = certify_with_proof(network, query, SUBJECT, path, Limits(60.0 if truth else 3.0))
     assert (found.verdict == PROVED) == truth
-    assert [one.name for one in tmp_path.iterdir()] == (["p.rcp"] if truth else [])
+    assert [one.name for one in tmp_path.iterdir()] == ["p.rcp"]
+    assert truth == (path.read_bytes() != b"earlier")
     if truth:
         assert isinstance(check_proof(path, network, query, SUBJECT, "exact"), Accepted)
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, MemoryError])
+def test_what_is_not_yet_read_has_not_got_its_name(tmp_path, monkeypatch, error):
+    network, query = hard_question(3, 3, 0.05)
+
+    def interrupted(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(prover, "_checked", interrupted)
+    with pytest.raises(error):
+        certify_with_proof(network, query, SUBJECT, tmp_path / "p.rcp", Limits(60.0))
+    if error is KeyboardInterrupt:
+        assert not list(tmp_path.iterdir())
+
+
+def test_a_copy_that_takes_too_long_to_read_is_given_up(tmp_path):
+    """The searches' limit is also that of the first reading."""
+    network, query = hard_question(3, 3, 0.05)
+    log, limits = SplitLog(), Limits(30.0)
+    assert isinstance(search_few_inputs(network, query, query.cases[0], limits, log=log), Proved)
+    asked = prover._Asked(network, query, SUBJECT, tmp_path / "p.rcp", False, None)
+    assert prover._transcribed(asked, Limits(0.0), {0: log}) is None
+    assert not list(tmp_path.iterdir())
+    assert prover._transcribed(asked, limits, {0: log}) is not None
 
 
 def test_a_set_of_two_rows_needs_weights():

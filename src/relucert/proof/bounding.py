@@ -254,7 +254,7 @@ def _taken(
         rows, neurons, values = map(np.array, _flat([one.betas.get(index) for one in records]))
         if not len(rows):
             continue
-        inside = np.where(neurons < span.stop - span.start, neurons, 0)
+        inside = np.where((neurons >= 0) & (neurons < span.stop - span.start), neurons, 0)
         own = signs[rows, span.start + inside] * (inside == neurons)
         for place in np.flatnonzero((own == 0) | ~((values >= 0) & (values < np.inf))).tolist():
             words = "multiplier of neuron {} of layer {} is negative"

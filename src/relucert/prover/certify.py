@@ -19,6 +19,7 @@ from relucert.proof.region import Region
 from relucert.proof.stream import ProofReader
 from relucert.proof.subject import Subject
 from relucert.prover.ground import checked_bounds
+from relucert.prover.outcomes import Stopped
 from relucert.prover.prove import prove
 from relucert.prover.ties import Watching
 from relucert.prover.transcript import Untold, transcript
@@ -81,7 +82,7 @@ def certify_with_proof(
     if verdict is not None:
         return Certified(verdict, limits.elapsed)
     asked = _Asked(network, query, subject, path, exact, progress)
-    found = _transcribed(asked, logs)
+    found = _transcribed(asked, limits, logs)
     if found is None:
         found = _proved(asked, limits, logs, known)
     return replace(found, seconds=limits.elapsed)
@@ -103,8 +104,8 @@ class _Asked:
             self.progress(words)
 
 
-def _transcribed(asked: _Asked, logs: Mapping[int, SplitLog]) -> Certified | None:
-    """The searches' trees as they are; None, and no file, where that is not accepted."""
+def _transcribed(asked: _Asked, limits: Limits, logs: Mapping[int, SplitLog]) -> Certified | None:
+    """The searches' trees as they are; None, and no file, where that is not accepted in time."""
     cases = asked.query.cases
     if any(
         case.unsafe and (index not in logs or logs[index].full) for index, case in enumerate(cases)
@@ -118,13 +119,13 @@ def _transcribed(asked: _Asked, logs: Mapping[int, SplitLog]) -> Certified | Non
                 writer.start_case(index)
                 for record in transcript(case, logs[index]) if case.unsafe else ():
                     writer.write(record)
+            writer.complete()
+            proving = time.monotonic() - before
+            readings = _readings(replace(asked, path=writer.temporary), limits)
+            if readings.refused is not None:
+                return None
             writer.finish()
-    except (Untold, MemoryError):
-        return None
-    proving = time.monotonic() - before
-    readings = _readings(asked)
-    if readings.refused is not None:
-        asked.path.unlink(missing_ok=True)
+    except (Untold, Stopped, MemoryError):
         return None
     return Certified(
         Proved(Method.CHECKED), 0.0, asked.path, asked.path.stat().st_size, writer.records,
@@ -167,13 +168,14 @@ class _Readings:
     refused: str | None = None
 
 
-def _readings(asked: _Asked) -> _Readings:
+def _readings(asked: _Asked, limits: Limits | None = None) -> _Readings:
+    """limits: for the rounded arithmetic, which then raises Stopped."""
     before, accepted, exact = time.monotonic(), list[str](), asked.exact
     for arithmetic in ("rounded", "exact"):
         if arithmetic == "exact" and not exact:
             break
         asked.say(f"checking the proof, {arithmetic}")
-        checked, tie = _checked(asked, arithmetic)
+        checked, tie = _checked(asked, arithmetic, limits)
         if isinstance(checked, NotAccepted):
             refused = f"({arithmetic}): {checked.words}"
             return _Readings(tuple(accepted), time.monotonic() - before, refused)
@@ -182,12 +184,12 @@ def _readings(asked: _Asked) -> _Readings:
     return _Readings(tuple(accepted), time.monotonic() - before)
 
 
-def _checked(asked: _Asked, arithmetic: str) -> tuple[Checked, bool]:
+def _checked(asked: _Asked, arithmetic: str, limits: Limits | None) -> tuple[Checked, bool]:
     """What the checker says, and whether rounding decided what counts as stable."""
     given = asked.network, asked.query
     if arithmetic == "exact":
         return check_proof(asked.path, *given, asked.subject, arithmetic), False
-    reader, watching = ProofReader(asked.path), Watching(asked.network)
+    reader, watching = ProofReader(asked.path), Watching(asked.network, limits)
     reader.expect_subject(asked.subject)
     return check_records(reader, *given, watching), watching.tie
 

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from relucert.limits import Limits
 from relucert.network import Network
 from relucert.proof.arithmetic import Bounds, Chosen, Relaxation
-from relucert.proof.rounded import Rounded, RoundedRows
+from relucert.proof.rounded import RoundedRows
+from relucert.prover.guide import Timed
 
 __all__ = ["Watching"]
 
@@ -19,15 +21,15 @@ _CLOSE = 64.0  # times what rounding may have lost
 _TINY = 2.0**-900
 
 
-class Watching(Rounded):
+class Watching(Timed):
     """The checker's rounded arithmetic, which notes ties.
 
     tie: whether a bound on a ReLU met so far was nearly zero, for the size of others in its layer,
     and not zero; or a bound so close to zero that rounding makes much of it.
     """
 
-    def __init__(self, network: Network) -> None:
-        super().__init__(network)
+    def __init__(self, network: Network, limits: Limits | None = None) -> None:
+        super().__init__(network, limits)
         self.tie = False
 
     def before_relu(self, rows: RoundedRows, relaxation: Relaxation, chosen: Chosen) -> RoundedRows:

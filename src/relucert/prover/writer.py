@@ -46,10 +46,8 @@ class ProofWriter:
         trace: TracebackType | None,
     ) -> None:
         """Without `finish` nothing is left behind."""
-        if not self._raw.closed:
-            self._text.close()
-            self._raw.close()
-            self.temporary.unlink(missing_ok=True)
+        self._close()
+        self.temporary.unlink(missing_ok=True)
 
     def write(self, record: Record) -> None:
         """One more record (`CaseRecord` and inner ones; `finish` writes the end)."""
@@ -64,9 +62,18 @@ class ProofWriter:
         """The tree of case ``index`` follows."""
         self.write(CaseRecord(index))
 
-    def finish(self) -> None:
-        """Write the end and give the file its name."""
+    def complete(self) -> None:
+        """Write the end; the file can be read, by its temporary name."""
         self._text.write(text_of(EndRecord(self.records)) + "\n")
-        self._text.close()
-        self._raw.close()
+        self._close()
+
+    def finish(self) -> None:
+        """Write the end if that is not done, and give the file its name."""
+        if not self._raw.closed:
+            self.complete()
         self.temporary.replace(self.path)
+
+    def _close(self) -> None:
+        if not self._raw.closed:
+            self._text.close()
+            self._raw.close()
