@@ -28,3 +28,27 @@ def test_the_exact_arithmetic_checks_where_a_bound_is_zero(tmp_path, bias, arith
     found = certify_with_proof(network, query, SUBJECT, tmp_path / "p.rcp", Limits(10.0))
     assert found.verdict == Proved(Method.CHECKED)
     assert found.arithmetics == arithmetics
+
+
+def test_the_exact_arithmetic_checks_where_a_default_slope_is_decided(tmp_path):
+    """u is one unit above 1023/1024 of -l: the arithmetics take different default slopes."""
+    network = Network.dense([np.array([[1.0]]), np.array([[1.0]])], [np.zeros(1)] * 2)
+    box = Box((Fraction(-2.4296875),), (Fraction(2.4273147583007817),))
+    query = Query((Case(box, (Polyhedron(((Fraction(1),),), (Fraction(-1),)),)),))
+    found = certify_with_proof(network, query, SUBJECT, tmp_path / "p.rcp", Limits(10.0))
+    assert not isinstance(found.verdict, Proved) or found.arithmetics == ("rounded", "exact")
+
+
+def test_the_exact_arithmetic_checks_where_it_is_decided_what_is_bounded_anew(tmp_path):
+    """The first ReLU of the second layer is in [1, 1025]: l = (u - l) / 1024 but for rounding."""
+    weights = [
+        np.array([[1.0, 0], [1, 0], [0, 1]]), np.array([[512.0, -512, 0], [0, 0, 1]]),
+        np.array([[1.0, 1], [0, 1]]), np.array([[1.0, -1]]),
+    ]  # fmt: skip
+    biases = [np.array([0.0, 0, 2]), np.array([513.0, -2]), np.array([-512.5, 0.25]), np.zeros(1)]
+    network = Network.dense(weights, biases)
+    part = Polyhedron(((Fraction(-1),),), (Fraction(-35, 100),))
+    box = Box((Fraction(1), Fraction(-1)), (Fraction(2), Fraction(2)))
+    query = Query((Case(box, (part,)),))
+    found = certify_with_proof(network, query, SUBJECT, tmp_path / "p.rcp", Limits(10.0))
+    assert not isinstance(found.verdict, Proved) or found.arithmetics == ("rounded", "exact")

@@ -18,7 +18,7 @@ from relucert.prover.transcript import Untold, transcript
 from relucert.query import Box, Case, Polyhedron, Query
 from relucert.search.few_inputs import search_few_inputs
 from relucert.search.split_log import Refutation, SplitLog
-from relucert.verdict import Method, Proved
+from relucert.verdict import Method, Proved, Reason, Unknown
 
 SUBJECT = Subject("network sha256:00", "query sha256:00")
 PROVED = Proved(Method.CHECKED)
@@ -89,17 +89,25 @@ def test_a_wrong_log_costs_time_only(tmp_path, monkeypatch, wrong, truth):
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, MemoryError])
-def test_what_is_not_yet_read_has_not_got_its_name(tmp_path, monkeypatch, error):
+@pytest.mark.parametrize("copied", [True, False])
+def test_what_is_not_yet_read_has_not_got_its_name(tmp_path, monkeypatch, error, copied):
     network, query = hard_question(3, 3, 0.05)
+    (tmp_path / "p.rcp").write_text("earlier")
 
     def interrupted(*_: object) -> None:
         raise error
 
     monkeypatch.setattr(prover, "_checked", interrupted)
-    with pytest.raises(error):
-        certify_with_proof(network, query, SUBJECT, tmp_path / "p.rcp", Limits(60.0))
+    if not copied:
+        monkeypatch.setattr(prover, "_transcribed", lambda *_: None)
+    asked = network, query, SUBJECT, tmp_path / "p.rcp", Limits(60.0)
     if error is KeyboardInterrupt:
-        assert not list(tmp_path.iterdir())
+        with pytest.raises(error):
+            certify_with_proof(*asked)
+    else:
+        assert certify_with_proof(*asked).verdict == Unknown(Reason.MEMORY, "ran out of memory")
+    assert [one.name for one in tmp_path.iterdir()] == ["p.rcp"]
+    assert (tmp_path / "p.rcp").read_text() == "earlier"
 
 
 def test_a_copy_that_takes_too_long_to_read_is_given_up(tmp_path):

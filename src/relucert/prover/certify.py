@@ -138,21 +138,25 @@ def _proved(
 ) -> Certified:
     """Every record derived while it is written."""
     before, path = time.monotonic(), asked.path
+    unread = path.with_name(f".{path.name}.unread")
     try:
         result = prove(
-            asked.network, asked.query, asked.subject, path, limits, asked.progress, logs=logs,
+            asked.network, asked.query, asked.subject, unread, limits, asked.progress, logs=logs,
             known=known,
         )  # fmt: skip
+        proving = time.monotonic() - before
+        if not isinstance(result.verdict, Proved):
+            return Certified(result.verdict, 0.0, prove_seconds=proving)
+        readings = _readings(replace(asked, path=unread))
+        if readings.refused is not None:
+            kept = unread.replace(path.with_name(path.name + ".not-accepted"))
+            words = f"the proof is not accepted {readings.refused}; kept as {kept}"
+            return Certified(Unknown(Reason.ROUNDING, words), 0.0)
+        unread.replace(path)
     except MemoryError:
         return Certified(Unknown(Reason.MEMORY, "ran out of memory"), 0.0)
-    proving = time.monotonic() - before
-    if not isinstance(result.verdict, Proved):
-        return Certified(result.verdict, 0.0, prove_seconds=proving)
-    readings = _readings(asked)
-    if readings.refused is not None:
-        kept = path.replace(path.with_name(path.name + ".not-accepted"))
-        words = f"the proof is not accepted {readings.refused}; kept as {kept}"
-        return Certified(Unknown(Reason.ROUNDING, words), 0.0)
+    finally:
+        unread.unlink(missing_ok=True)
     return Certified(
         result.verdict, 0.0, path, result.size, result.records, proving, readings.seconds,
         readings.arithmetics,

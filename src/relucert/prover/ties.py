@@ -24,8 +24,9 @@ _TINY = 2.0**-900
 class Watching(Timed):
     """The checker's rounded arithmetic, which notes ties.
 
-    tie: whether a bound on a ReLU met so far was nearly zero, for the size of others in its layer,
-    and not zero; or a bound so close to zero that rounding makes much of it.
+    tie: whether a bound met so far was so close to where it decides something that rounding may
+    decide: whether a ReLU is stable, has a default slope of one, or is bounded anew; or whether a
+    bound is positive.
     """
 
     def __init__(self, network: Network, limits: Limits | None = None) -> None:
@@ -39,6 +40,12 @@ class Watching(Timed):
             self.tie = _has_tie(relaxation)
         return super().before_relu(rows, relaxation, chosen)
 
+    def interval(self, index: int, inputs: Bounds) -> Bounds:
+        """As the checker's; whether a ReLU is bounded anew depends on these."""
+        found = super().interval(index, inputs)
+        self.tie = self.tie or _has_tie(Relaxation(self.layers[index], found))
+        return found
+
     def minimum(self, rows: RoundedRows, box: Bounds, regions: np.ndarray) -> np.ndarray:
         """As the checker's; every bound passes here."""
         found = super().minimum(rows, box, regions)
@@ -50,6 +57,11 @@ class Watching(Timed):
 
 @np.errstate(all="ignore")
 def _has_tie(relaxation: Relaxation) -> bool:
-    size = np.stack([np.abs(relaxation.pre.lower), np.abs(relaxation.pre.upper)])
-    least = _NEARLY * size.max(axis=(0, 2), initial=0.0)[:, None]
-    return bool((relaxation.layer.relu & (size <= least) & (size > 0)).any())
+    lower, upper = relaxation.pre.lower, relaxation.pre.upper
+    size = relaxation.pre.magnitude
+    least = _NEARLY * size.max(axis=1, initial=0.0)[:, None]
+    near = (upper - lower) / 1024
+    decisive = lower, upper, upper + lower * (1023 / 1024), lower - near, upper + near
+    close = [(np.abs(value) <= least) & (value != 0) for value in decisive[:2]]
+    close += [(np.abs(value) <= least) & (size > least) for value in decisive[2:]]
+    return bool((relaxation.layer.relu & np.any(close, axis=0)).any())
