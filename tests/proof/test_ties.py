@@ -35,7 +35,11 @@ def test_the_exact_arithmetic_checks_where_a_default_slope_is_decided(tmp_path):
     network = Network.dense([np.array([[1.0]]), np.array([[1.0]])], [np.zeros(1)] * 2)
     box = Box((Fraction(-2.4296875),), (Fraction(2.4273147583007817),))
     query = Query((Case(box, (Polyhedron(((Fraction(1),),), (Fraction(-1),)),)),))
-    found = certify_with_proof(network, query, SUBJECT, tmp_path / "p.rcp", Limits(10.0))
+    said = list[str]()
+    found = certify_with_proof(
+        network, query, SUBJECT, tmp_path / "p.rcp", Limits(10.0), progress=said.append
+    )
+    assert "checking the proof, exact" in said  # whatever comes of it
     assert not isinstance(found.verdict, Proved) or found.arithmetics == ("rounded", "exact")
 
 
@@ -50,5 +54,9 @@ def test_the_exact_arithmetic_checks_where_it_is_decided_what_is_bounded_anew(tm
     part = Polyhedron(((Fraction(-1),),), (Fraction(-35, 100),))
     box = Box((Fraction(1), Fraction(-1)), (Fraction(2), Fraction(2)))
     query = Query((Case(box, (part,)),))
-    found = certify_with_proof(network, query, SUBJECT, tmp_path / "p.rcp", Limits(10.0))
+    said = list[str]()
+    found = certify_with_proof(
+        network, query, SUBJECT, tmp_path / "p.rcp", Limits(10.0), progress=said.append
+    )
+    assert "checking the proof, exact" in said  # whatever comes of it
     assert not isinstance(found.verdict, Proved) or found.arithmetics == ("rounded", "exact")

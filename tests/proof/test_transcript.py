@@ -9,6 +9,7 @@ import pytest
 from support.random_networks import hard_question
 
 import relucert.prover.certify as prover
+from relucert.errors import FileError
 from relucert.limits import Limits
 from relucert.network import Network
 from relucert.proof.check import ARITHMETICS, Accepted, check_proof
@@ -108,6 +109,19 @@ def test_what_is_not_yet_read_has_not_got_its_name(tmp_path, monkeypatch, error,
         assert certify_with_proof(*asked).verdict == Unknown(Reason.MEMORY, "ran out of memory")
     assert [one.name for one in tmp_path.iterdir()] == ["p.rcp"]
     assert (tmp_path / "p.rcp").read_text() == "earlier"
+
+
+@pytest.mark.parametrize("copied", [True, False])
+@pytest.mark.parametrize("name", ["folder", "missing/p.rcp"])
+def test_a_file_that_cannot_be_written_is_named(tmp_path, monkeypatch, name, copied):
+    network, query = hard_question(3, 3, 0.05)
+    (tmp_path / "folder").mkdir()
+    if not copied:
+        monkeypatch.setattr(prover, "_transcribed", lambda *_: None)
+    with pytest.raises(FileError) as caught:
+        certify_with_proof(network, query, SUBJECT, tmp_path / name, Limits(60.0))
+    assert caught.value.path == str(tmp_path / name)
+    assert [one.name for one in tmp_path.iterdir()] == ["folder"]
 
 
 def test_a_copy_that_takes_too_long_to_read_is_given_up(tmp_path):

@@ -136,7 +136,7 @@ def _slopes(
     relaxation: Relaxation, index: int, at: np.ndarray, given: Sequence[rec.Slopes],
     signs: np.ndarray | None = None,
 ) -> np.ndarray | None:  # fmt: skip
-    """rec.Slopes of layer ``index``, a row for each of ``given``; None where all are the default.
+    """Slopes of layer ``index``, a row for each of ``given``; None where all are the default.
 
     at: whose bounds each goes by. signs: (given, outputs), of ReLUs where fixed, else 0.
     """

@@ -12,6 +12,7 @@ import numpy as np
 from relucert.bounds.backward import Relaxation, bound_network
 from relucert.bounds.interval import Intervals
 from relucert.bounds.unsafe import distance, float_rows
+from relucert.errors import FileError
 from relucert.limits import Limits
 from relucert.network import Network
 from relucert.proof.check import Checked, NotAccepted, check_proof, check_records
@@ -23,7 +24,7 @@ from relucert.prover.outcomes import Stopped
 from relucert.prover.prove import prove
 from relucert.prover.ties import Watching
 from relucert.prover.transcript import Untold, transcript
-from relucert.prover.writer import ProofWriter
+from relucert.prover.writer import ProofWriter, rename
 from relucert.query import Case, Query
 from relucert.search.attack import Attack, attack_case
 from relucert.search.few_inputs import MAX_FREE_INPUTS, free_inputs, search_few_inputs
@@ -72,12 +73,14 @@ def certify_with_proof(
 
     What searches over few inputs wrote down is tried as it stands, and derived region by region
     only where that is not accepted. The rounded arithmetic always checks, the exact one where
-    asked, and where rounding decides what counts as stable (see `ties`), for there it may judge
+    asked, and where rounding decides what bounds go by (see `ties`), for there it may judge
     differently. A proof that is not accepted is kept beside, its name ending in
     ``.not-accepted``, and the verdict is Unknown. Raises FileError when the file cannot be
     written, QueryError when query and network do not fit.
     """
     query.fits(network.input_size, network.output_size)
+    if path.is_dir():  # said before any work is done
+        raise FileError(path, "a folder: give the name of a file to write the proof to")
     logs, known, verdict = _searched(network, query, limits, seed, progress)
     if verdict is not None:
         return Certified(verdict, limits.elapsed)
@@ -152,9 +155,11 @@ def _proved(
             kept = unread.replace(path.with_name(path.name + ".not-accepted"))
             words = f"the proof is not accepted {readings.refused}; kept as {kept}"
             return Certified(Unknown(Reason.ROUNDING, words), 0.0)
-        unread.replace(path)
+        rename(unread, path)
     except MemoryError:
         return Certified(Unknown(Reason.MEMORY, "ran out of memory"), 0.0)
+    except FileError as error:  # about the file that was asked for, by whatever name
+        raise FileError(path, error.problem, error.place) from None
     finally:
         unread.unlink(missing_ok=True)
     return Certified(
@@ -189,7 +194,7 @@ def _readings(asked: _Asked, limits: Limits | None = None) -> _Readings:
 
 
 def _checked(asked: _Asked, arithmetic: str, limits: Limits | None) -> tuple[Checked, bool]:
-    """What the checker says, and whether rounding decided what counts as stable."""
+    """What the checker says, and whether rounding decided what bounds go by."""
     given = asked.network, asked.query
     if arithmetic == "exact":
         return check_proof(asked.path, *given, asked.subject, arithmetic), False

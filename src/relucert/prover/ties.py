@@ -1,4 +1,4 @@
-"""Where the rounding of a bound decides whether a ReLU counts as stable.
+"""Where the rounding of a bound decides what others go by: say, whether a ReLU counts as stable.
 
 Without biases many bounds are exactly zero, and z is as good a line as 0 where z is zero: an exact
 bound and a rounded one may then choose differently, with very different bounds to follow.

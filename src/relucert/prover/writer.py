@@ -14,9 +14,17 @@ from relucert.proof.stream import FORMAT
 from relucert.proof.subject import SEMANTICS, Subject
 from relucert.prover.text import text_of
 
-__all__ = ["ProofWriter"]
+__all__ = ["ProofWriter", "rename"]
 
 _LEVEL = 5  # the best compression takes longer than many a search
+
+
+def rename(temporary: Path, path: Path) -> None:
+    """Give a finished file its name; raises FileError where that cannot be done."""
+    try:
+        temporary.replace(path)
+    except OSError as error:
+        raise FileError(path, f"cannot be written ({error.strerror or error})") from None
 
 
 class ProofWriter:
@@ -71,7 +79,7 @@ class ProofWriter:
         """Write the end if that is not done, and give the file its name."""
         if not self._raw.closed:
             self.complete()
-        self.temporary.replace(self.path)
+        rename(self.temporary, self.path)
 
     def _close(self) -> None:
         if not self._raw.closed:
